@@ -1,0 +1,1 @@
+"""Questions, evidence and the decision."""

@@ -1,0 +1,148 @@
+"""The main job: from a table to a decision with its evidence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..data import Table
+from ..errors import InputError
+from ..population.design import Design
+from ..population.run import Keep, train_population
+from ..results import Population
+from .chart import Resources
+from .conclude import conclude
+from .decision import Decision
+from .look import Look, candidates_for, look, theory_leaf
+from .options import DEFAULT_BUDGET, Options
+from .pilot import Budgeted, pilot, plan_for
+from .prepare import Arena, Parts, arena, draw, part
+from .probes.subsample import representative
+from .score import METRIC
+from .search import Search, constant_scores, search, tuned
+from .training import training_for
+
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total)."""
+FEWEST_ROWS = 1500
+"""A sub-sample is not made smaller than this for the budget."""
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """Say nothing."""
+
+
+def decide(
+    table: Table,
+    options: Options | None = None,
+    *,
+    groups: Mapping[str, str] | None = None,
+    progress: Progress = quiet,
+    keep: Keep | None = None,
+) -> Decision:
+    """Decide which regularizer a network needs on a table, how strong, and what it then keeps.
+
+    Parameters
+    ----------
+    table : Table
+    options : Options
+    groups : mapping of variable to group name, optional
+        Variables of one group live and die together.
+    progress : callable
+    keep : Keep, optional
+        Remembers finished pieces, so that a run that was stopped goes on where it was.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be used as asked (too few rows of a class for the folds, and so on).
+    """
+    began = time.perf_counter()
+    options = options or Options()
+    device, parts = pick_device(options.device), part(table, options)
+    progress("looking at the table", 0, 1)
+    seen = look(parts.pool, options, groups)
+    names, resources = candidates_for(parts.pool, options, seen.context)
+    progress("pilot", 0, 1)
+    field, plan = plan_within(parts, seen, names, resources, options, groups, device, began)
+    resources = replace(resources, seconds=plan.estimate, budget=options.budget or DEFAULT_BUDGET)
+    if resources.can_validate and not plan.fits:
+        why = f"comparing all candidates takes about {plan.estimate:.0f} s; the budget is {resources.budget:.0f} s"
+        resources = replace(resources, can_validate=False, reason=why)
+        names = [n for n in [theory_leaf(options, seen.context)] if n != "none"]
+        field, plan = plan_within(parts, seen, names, resources, options, groups, device, began)
+    found = compare_all(field, plan, options, progress, keep)
+    scored = {name: tuned(found, field, name)[0] for name in ["none", *names]}
+    scored = {"constant": constant_scores(field), **scored}
+    by_metric = {name: np.asarray(s.per_fold[METRIC[table.task]]) for name, s in scored.items()}
+    context = replace(seen.context, resources=resources, scores=by_metric, repeats=plan.repeats)
+    progress("refitting", 0, 1)
+    return conclude(
+        table, parts, options, groups, device, context, found, field, scored, plan, list(seen.warnings), began
+    )
+
+
+def pick_device(name: str) -> str:
+    """Return the device that ``auto`` means here, or the one asked for if it is there.
+
+    Raises
+    ------
+    InputError
+        If the device is not available.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return "cuda" if there["cuda"] else "cpu"
+    if not there[name]:
+        raise InputError(f"--device {name} is not available here; type --device cpu")
+    return name
+
+
+def plan_within(
+    parts: Parts,
+    seen: Look,
+    names: list[str],
+    resources: Resources,
+    options: Options,
+    groups: Mapping[str, str] | None,
+    device: str,
+    began: float,
+) -> tuple[Arena, Budgeted]:
+    """Run the pilot and fit the plan to the budget: on fewer rows first, then with fewer arms."""
+    if not resources.can_validate:
+        options = replace(options, dropout=options.dropout[:1])
+    rows = seen.rows
+    while True:
+        field = arena(parts.pool, rows, options, options.seeds, 1, device, groups)
+        found = pilot(field, names, training_for(options, len(field.splits[0][2].train)))
+        plan = plan_for(found, options, time.perf_counter() - began)
+        if not plan.left_out or len(rows) < 2 * FEWEST_ROWS:
+            break
+        fewer = draw(parts.pool, len(rows) // 2, options.seed)
+        if not representative(seen.context.X, np.flatnonzero(np.isin(seen.rows, fewer)), options.seed).ok:
+            break
+        rows = fewer
+    if (plan.seeds, plan.repeats) != (options.seeds, 1):
+        field = arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups)
+    return field, plan
+
+
+def compare_all(
+    field: Arena, plan: Budgeted, options: Options, progress: Progress, keep: Keep | None
+) -> Search:
+    """Train the plan's population on the workers and extend grids where the best strength is on an edge."""
+
+    def run(design: Design) -> Population:
+        return train_population(
+            field.blocks,
+            design,
+            workers=options.processes,
+            progress=lambda done, total: progress("training networks", done, total),
+            keep=keep,
+        )
+
+    return search(field, plan.plan, training_for(options, len(field.splits[0][2].train)), run)

@@ -1,0 +1,130 @@
+"""A decision: the verdict, what it rests on, and the model; written to and read from a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from .. import __version__
+from ..errors import InputError
+from ..files import write_bytes, write_text
+from ..model import Model, load_model
+from ..report import render_html, render_text
+from ..results import Population
+from .chart import plain
+
+SCHEMA = 1
+FILES = ("decision.json", "results.parquet", "model.safetensors", "report.html")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What :func:`riata.choose` found.
+
+    Attributes
+    ----------
+    summary : dict
+        Everything in ``decision.json``; the report is drawn from it alone.
+    model : Model or None
+        The networks refitted on all training rows; None where a folder without one was read.
+    population : Population or None
+        Every trained network.
+    """
+
+    summary: Mapping[str, Any]
+    model: Model | None = None
+    population: Population | None = field(default=None, repr=False)
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """Penalty, lam, lam2, dropout and early stopping."""
+        return dict(self.summary["verdict"])
+
+    @property
+    def evidence(self) -> str:
+        """``decisive``, ``leaning``, ``equivalent`` or ``tied``."""
+        return str(self.summary["evidence"])
+
+    @property
+    def contenders(self) -> list[str]:
+        """Candidates that the best does not clearly beat."""
+        return list(self.summary["contenders"])
+
+    @property
+    def kept(self) -> list[str]:
+        """Variables that the refitted model keeps, strongest first."""
+        return list(self.summary["kept"])
+
+    @property
+    def dropped(self) -> list[str]:
+        """Variables whose first-layer weights are all exactly zero."""
+        return list(self.summary["dropped"])
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """Scores of every candidate with intervals."""
+        return dict(self.summary["scores"])
+
+    def to_json(self) -> str:
+        """Return ``decision.json``: strict JSON, numbers that are not finite as null."""
+        return json.dumps(plain(dict(self.summary)), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+    def __str__(self) -> str:
+        return render_text(plain(dict(self.summary)))
+
+    def _repr_html_(self) -> str:
+        return render_html(plain(dict(self.summary)))
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report as one self-contained page and return its path."""
+        write_text(Path(path), render_html(plain(dict(self.summary))))
+        return Path(path)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write decision.json, results.parquet, model.safetensors and report.html into ``folder``."""
+        folder = Path(folder)
+        if self.population is not None:
+            write_bytes(folder / "results.parquet", parquet(self.population))
+        if self.model is not None:
+            self.model.save(folder / "model.safetensors")
+        self.report(folder / "report.html")
+        write_text(folder / "decision.json", self.to_json())
+        return folder
+
+
+def parquet(population: Population) -> bytes:
+    """Return the population as a Parquet file, a row per trained network."""
+    import io
+
+    buffer = io.BytesIO()
+    pl.DataFrame(population.columns()).write_parquet(buffer)
+    return buffer.getvalue()
+
+
+def read_decision(folder: str | Path) -> Decision:
+    """Read the decision (and its model) from the folder of a run.
+
+    Raises
+    ------
+    InputError
+        If there is no readable decision in ``folder``.
+    """
+    folder = Path(folder)
+    path = folder / "decision.json"
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{folder}: no decision.json here; pass the folder that riata choose wrote") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable ({error}); run riata choose again") from None
+    if not isinstance(summary, dict) or not isinstance(summary.get("schema"), int) or "verdict" not in summary:
+        raise InputError(f"{path}: not a decision of riata; pass the folder that riata choose wrote")
+    if summary["schema"] > SCHEMA:
+        raise InputError(f"{path}: schema {summary['schema']} is newer than {__version__} reads; update riata")
+    model = folder / "model.safetensors"
+    return Decision(summary, load_model(model) if model.exists() else None)

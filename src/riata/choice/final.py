@@ -1,0 +1,103 @@
+"""The honest score of the verdict: rows that no choice has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+from ..data import Table
+from ..model import Model
+from ..results import CandidateScores, Interval
+from .evidence import interval
+from .prepare import Arena
+from .score import METRICS, bootstrap, score
+from .search import Search, best_setting, mean_losses
+
+Rule = Callable[[Mapping[str, np.ndarray], int, float], str]
+"""(scores per inner fold, higher is better; number of inner folds; equivalence region) -> penalty."""
+
+
+def nested(
+    found: Search, arena: Arena, candidates: Mapping[str, CandidateScores], rule: Rule
+) -> tuple[dict[str, Interval], list[str]]:
+    """Repeat the whole choice inside every outer fold and score what it chose there on the outer rows.
+
+    Inside fold k the rule sees only the validation losses of k's networks (on k's training rows); its pick is then
+    scored on the rows of k. Returns the intervals and the pick of every fold.
+    """
+    names = [n for n in candidates if n != "constant"]
+    picks = []
+    for fold in range(len(arena.folds) * (int(arena.folds.max()) + 1)):
+        inner = inner_scores(found, arena, names, fold)
+        picks.append(rule(inner, len(next(iter(inner.values()))), 0.01 * -float(inner["constant"].mean())))
+    metrics = METRICS[arena.table.task]
+    picked = {m: np.array([candidates[p].per_fold[m][i] for i, p in enumerate(picks)]) for m in metrics}
+    return intervals(picked, arena), picks
+
+
+def inner_scores(found: Search, arena: Arena, names: list[str], fold: int) -> dict[str, np.ndarray]:
+    """Return minus the validation loss of every candidate's best setting, per seed (inner fold) of an outer fold."""
+    inner: dict[str, np.ndarray] = {}
+    for name in names:
+        here = found.population.select(penalty=name, fold=fold)
+        best = best_setting(here)
+        used = sorted((m for m in here if (m.lam, m.dropout) == best), key=lambda m: m.seed)
+        inner[name] = np.array([-m.valid_loss for m in used])
+    losses = []
+    for _, _, split in arena.splits:
+        if split.fold == fold:
+            losses.append(-constant_loss(arena, split.block, split.train, split.valid))
+    inner["constant"] = np.array(losses)
+    return inner
+
+
+def constant_loss(arena: Arena, block: int, train: np.ndarray, valid: np.ndarray) -> float:
+    """Return the validation loss of the best constant of the training rows."""
+    loss = arena.blocks.loss
+    y = torch.as_tensor(arena.blocks.y[block], dtype=torch.float32)
+    z = loss.null(y[train]).expand(1, len(valid), loss.outputs)
+    return float(loss.value(z, y[valid])[0])
+
+
+def intervals(per_fold: Mapping[str, np.ndarray], arena: Arena) -> dict[str, Interval]:
+    """Return mean and 95% interval over the outer folds of every metric, folds without a value left out."""
+    repeats = len(arena.folds)
+    folds = int(arena.folds.max()) + 1
+    found = {}
+    for name, values in per_fold.items():
+        clean = values[np.isfinite(values)]
+        if len(clean) == folds * repeats:
+            i = interval(clean, folds, repeats)
+            found[name] = Interval(i.mean, i.low, i.high)
+        elif len(clean):
+            i = interval(clean, len(clean), 1) if len(clean) > 1 else Interval(float(clean[0]), np.nan, np.nan)
+            found[name] = Interval(i.mean, i.low, i.high)
+        else:
+            found[name] = Interval(float("nan"), float("nan"), float("nan"))
+    return found
+
+
+def sealed_scores(model: Model, sealed: Table, seed: int) -> dict[str, Interval]:
+    """Open the sealed rows once: score the refitted model there, with bootstrap intervals."""
+    said = model.outputs(model.encoder.transform(sealed.values))
+    point = score(sealed.task, sealed.y, said)
+    spread = bootstrap(sealed.task, sealed.y, said, seed)
+    return {m: Interval(point[m], *spread[m]) for m in METRICS[sealed.task]}
+
+
+def one_standard_error(found: Search, penalty: str, dropout: float) -> float:
+    """Return lam_1se: the strongest lam whose validation loss is within one standard error of the best.
+
+    SE = sd(ddof = 1)/sqrt(K) of the fold means at the minimum (Hastie, Tibshirani & Friedman 2009, section 7.10).
+    """
+    members = found.population.select(penalty=penalty)
+    losses = mean_losses(members)
+    lam = min((s for s in losses if s[1] == dropout), key=lambda s: losses[s])[0]
+    folds = sorted({m.fold for m in members})
+    at_best = [
+        np.mean([m.valid_loss for m in members if (m.lam, m.dropout, m.fold) == (lam, dropout, f)]) for f in folds
+    ]
+    bar = losses[(lam, dropout)] + np.std(at_best, ddof=1) / np.sqrt(len(folds))
+    return max(s[0] for s, value in losses.items() if s[1] == dropout and value <= bar)

@@ -1,0 +1,133 @@
+"""A pilot on one fold: where every strength ends, what a network costs, and what then fits the budget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from ..engines import BatchedEngine
+from ..path.strengths import grid, lam_max, starting_point
+from ..penalties import by_name
+from ..population.design import Design, Member, Training
+from ..population.run import fit_chunk
+from .options import DEFAULT_BUDGET, Options
+from .prepare import Arena
+from .search import Plan
+from .training import LEARNING_RATE
+
+DOUBLINGS = 5
+SAFETY = 1.25
+"""The estimate is raised by this much before it is held against the budget."""
+SHARE = 0.8
+"""Share of the budget that the comparison may take; the rest is for reading, refitting and the report."""
+LIGHT = (0.03, 0.01, 0.003)
+"""Shares of lam_max whose networks are timed: they run longest."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What one fold told: the largest strength of each penalty's grid and the seconds of a network.
+
+    ``confirmed`` says at how many times lam_max every input was out when it was run.
+    """
+
+    largest: dict[str, float]
+    ratio: dict[str, float]
+    confirmed: dict[str, float]
+    seconds_per_fit: float
+    seconds: float
+
+
+def pilot(arena: Arena, penalties: Sequence[str], training: Training) -> Pilot:
+    """Compute lam_max, run it, double it until every input is out, and time light strengths beside."""
+    began = time.perf_counter()
+    blocks = arena.blocks
+    splits = tuple(s for _, _, s in arena.splits)
+    spec = blocks.spec(Design((), splits, training))
+    engine, groups = BatchedEngine(spec, blocks.loss), blocks.groups(spec)
+    largest, ratio, confirmed, times = {}, {}, {}, []
+    for name in penalties:
+        penalty = by_name(name)
+        first = [(seed, s) for _, seed, s in arena.splits][:3]
+        found = max(lam_max(engine, blocks.rows(s, s.train), penalty, groups, seed) for seed, s in first)
+        top, ratio[name] = starting_point(penalty, found)
+        doubles = [top * 2.0**i for i in range(DOUBLINGS)] if penalty.sparse else [top]
+        lams = [*doubles, *[top * share for share in LIGHT]]
+        members = tuple(Member(name, lam, 0.0, 0, arena.splits[0][1], LEARNING_RATE) for lam in lams)
+        at = time.perf_counter()
+        results = fit_chunk(blocks, Design(members, splits, training), list(range(len(lams))))[1]
+        times.append((time.perf_counter() - at) / len(lams))
+        dead = [i for i in range(len(doubles)) if results[i].kept == 0]
+        times_top = 2.0 ** (dead[0] if dead else DOUBLINGS - 1) if penalty.sparse else 1.0
+        largest[name], confirmed[name] = top * times_top, times_top
+    return Pilot(largest, ratio, confirmed, float(np.mean(times)), time.perf_counter() - began)
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """A plan that fits the budget: how many seeds and repeats, the strengths, and what was left out."""
+
+    plan: Plan
+    seeds: int
+    repeats: int
+    estimate: float
+    fits: bool
+    left_out: list[str] = field(default_factory=list)
+
+
+def plan_for(found: Pilot, options: Options, spent: float) -> Budgeted:
+    """Choose the richest plan whose extrapolated cost fits the budget.
+
+    Cut in this order: dropout rates, half the strengths, seeds down to one, a third of the strengths. What is left of
+    a budget that the person set goes into repeats of the folds.
+    """
+    budget = (options.budget or DEFAULT_BUDGET) * SHARE - spent
+    lengths = [options.path_length, max(5, options.path_length // 2), max(4, options.path_length // 3)]
+    choices: list[tuple[int, int, tuple[float, ...]]] = [
+        (options.seeds, lengths[0], options.dropout),
+        (options.seeds, lengths[0], options.dropout[:1]),
+        (options.seeds, lengths[1], options.dropout[:1]),
+    ]
+    choices += [(s, lengths[1], options.dropout[:1]) for s in range(options.seeds - 1, 0, -1)]
+    choices.append((1, lengths[2], options.dropout[:1]))
+    for seeds, length, dropout in choices:
+        strengths = {p: grid(top, length, found.ratio[p]) for p, top in found.largest.items()}
+        plan = Plan(strengths, dropout)
+        estimate = estimate_seconds(found, plan, options, seeds, options.repeats)
+        if estimate <= budget:
+            break
+    repeats = options.repeats
+    while options.budget is not None and repeats < 5:
+        if estimate_seconds(found, plan, options, seeds, repeats + 1) > budget:
+            break
+        repeats += 1
+    estimate = estimate_seconds(found, plan, options, seeds, repeats)
+    return Budgeted(plan, seeds, repeats, estimate, estimate <= budget, _left_out(options, seeds, length, dropout))
+
+
+def estimate_seconds(found: Pilot, plan: Plan, options: Options, seeds: int, repeats: int) -> float:
+    """Return the extrapolated seconds of a plan on the workers."""
+    fits = plan.count() * options.folds * seeds * repeats
+    return SAFETY * fits * found.seconds_per_fit / effective_workers(options)
+
+
+def effective_workers(options: Options) -> float:
+    """Return how many networks run at once: worker processes on a CPU, one on an accelerator."""
+    if options.device not in ("auto", "cpu") or (options.device == "auto" and torch.cuda.is_available()):
+        return 1.0
+    return float(options.processes)
+
+
+def _left_out(options: Options, seeds: int, length: int, dropout: tuple[float, ...]) -> list[str]:
+    said = []
+    if len(dropout) < len(options.dropout):
+        said.append(f"dropout {', '.join(f'{p:g}' for p in options.dropout[1:])} was not compared, for the budget")
+    if length < options.path_length:
+        said.append(f"{length} strengths instead of {options.path_length} per penalty, for the budget")
+    if seeds < options.seeds:
+        said.append(f"{seeds} seeds instead of {options.seeds} per fold, for the budget")
+    return said

@@ -1,0 +1,77 @@
+"""Fit the chosen penalty, strength and dropout on all training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..data import Table, layout
+from ..engines import loss_for
+from ..model import Model
+from ..population.design import Design, Member, Split, Training
+from ..population.run import Blocks, fit_chunk
+from ..results import MemberResult
+from .options import Options
+from .prepare import encode, grouping
+from .search import Setting
+from .training import LEARNING_RATE, training_for
+
+
+def stop_share(members: list[MemberResult], training: Training) -> float:
+    """Return the median share of the schedule at which the networks of a setting were best."""
+    return float(np.median([m.best_epoch for m in members])) / training.epochs
+
+
+def refit(
+    pool: Table,
+    penalty: str,
+    setting: Setting,
+    share: float,
+    options: Options,
+    seeds: int,
+    device: str,
+    groups: Mapping[str, str] | None,
+) -> tuple[Model, list[MemberResult]]:
+    """Train ``seeds`` networks on every row of the pool for the share of the schedule that validation found best.
+
+    Returns the model (the mean of their outputs) and their results, KKT residuals on the pool among them.
+    """
+    everything = np.arange(pool.n)
+    encoded = encode(pool, everything, options.scaling)
+    plan = layout(pool)
+    group, names, of_variable = grouping(plan, groups)
+    loss = loss_for(pool.task, len(pool.classes))
+    blocks = Blocks(encoded.x[None], encoded.y[None], group, names, loss, device)
+    training = training_for(options, pool.n)
+    after = max(1, round(share * training.epochs))
+    training = replace(training, early_stopping=False, stop_after=after)
+    nothing = np.zeros(0, dtype=np.int64)
+    lam, dropout = setting
+    params, results = [], []
+    for seed in range(seeds):
+        design = Design(
+            (Member(penalty, lam, dropout, 0, seed, LEARNING_RATE),),
+            (Split(0, everything, nothing, nothing),),
+            training,
+        )
+        fitted, found = fit_chunk(blocks, design, [0])
+        params.append(fitted.params)
+        results += found
+    together = {k: torch.cat([p[k].cpu() for p in params]) for k in params[0]}
+    facts = {
+        "penalty": penalty,
+        "lam": lam,
+        "dropout": dropout,
+        "epochs": after,
+        "kkt": [r.kkt for r in results],
+        "status": [r.status for r in results],
+    }
+    spec = blocks.spec(Design((), (), training))
+    schema = pool.schema()
+    return (
+        Model(spec, loss, together, encoded.encoder, schema, of_variable, facts, encoded.y_centre, encoded.y_scale),
+        results,
+    )

@@ -1,0 +1,38 @@
+"""How long and in what pieces to train, from the number of rows: measured defaults, see docs/decisions/0004."""
+
+from __future__ import annotations
+
+from ..population.design import Training
+from .options import Options
+
+STEPS = 2000
+"""Steps that a network may take; most stop earlier."""
+EPOCHS = (20, 150)
+PATIENCE = 0.2
+"""Share of the epochs without progress after which a member stops."""
+LEARNING_RATE = 0.01
+
+
+def batch_size(rows: int) -> int:
+    """Return the default batch size for a number of training rows.
+
+    >>> [batch_size(n) for n in (100, 2000, 5000, 50000)]
+    [32, 64, 128, 256]
+    """
+    for limit, size in ((1000, 32), (4000, 64), (16000, 128)):
+        if rows < limit:
+            return size
+    return 256
+
+
+def training_for(options: Options, rows: int) -> Training:
+    """Return the training that all candidates share on ``rows`` training rows."""
+    size = min(options.batch_size or batch_size(rows), rows)
+    epochs = options.epochs or min(EPOCHS[1], max(EPOCHS[0], round(STEPS * size / rows)))
+    return Training(
+        epochs=epochs,
+        batch_size=size,
+        patience=options.patience or max(5, round(PATIENCE * epochs)),
+        hidden=options.hidden,
+        form=options.form,
+    )

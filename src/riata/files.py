@@ -1,0 +1,42 @@
+"""Writing files so that a reader finds the old one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from .errors import ResourceError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file by way of a temporary sibling: write, fsync, rename, fsync of the folder.
+
+    Raises
+    ------
+    ResourceError
+        If the disk or the rights do not allow it; a file that was there before is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another --out or make room") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8, see :func:`write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))

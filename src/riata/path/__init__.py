@@ -1,0 +1,1 @@
+"""One penalty's whole path of strengths."""

@@ -1,0 +1,1 @@
+"""Many networks at once: what to train, how, and what came out."""

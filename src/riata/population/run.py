@@ -1,0 +1,204 @@
+"""Train a whole design, chunk by chunk, here or in worker processes; the answer is the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..engines import BatchedEngine, Loss, NetworkSpec, Params
+from ..groups import Groups, by_variable
+from ..penalties import by_name
+from ..results import MemberResult, Population
+from .design import Design, Member, Split
+from .solve import certificate
+from .train import Arms, Fitted, Rows, fit_minibatch, start, terms_for
+
+CHUNK = 32
+Progress = Callable[[int, int], None]
+
+
+class Keep(Protocol):
+    """Remembers finished members between runs."""
+
+    def known(self, blocks: Blocks, design: Design) -> dict[int, MemberResult]:
+        """Return the members of a design that are already there."""
+        ...
+
+    def add(self, blocks: Blocks, design: Design, ids: list[int], results: list[MemberResult]) -> None:
+        """Remember a finished chunk."""
+        ...
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The data every worker needs once.
+
+    Attributes
+    ----------
+    x : ndarray (B, n, d) float32
+        Inputs, encoded and standardized by the training rows of each block's splits.
+    y : ndarray (B, n)
+        Targets: values, standardized by the training rows of the block, or class codes.
+    group : ndarray (d,)
+        Variable of each input column.
+    variables : tuple of str
+    loss : Loss
+    device : str
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    group: np.ndarray
+    variables: tuple[str, ...]
+    loss: Loss
+    device: str = "cpu"
+
+    def spec(self, design: Design) -> NetworkSpec:
+        """Return the network of a design on this data."""
+        t = design.training
+        return NetworkSpec(
+            self.x.shape[2], self.loss.outputs, t.hidden, t.activation, t.form, t.skip, t.upper_ridge
+        )
+
+    def groups(self, spec: NetworkSpec) -> Groups:
+        """Return the variables as groups of rows of the first layer."""
+        shape = (spec.inputs, spec.first_width)
+        return by_variable(shape, torch.as_tensor(self.group), self.variables).to(self.device, torch.float32)
+
+    def rows(self, split: Split, which: np.ndarray) -> Rows:
+        """Return some rows of a split's block on the device."""
+        x = torch.as_tensor(self.x[split.block][which]).to(self.device)
+        return Rows(x, torch.as_tensor(self.y[split.block][which], dtype=torch.float32).to(self.device))
+
+
+def arms_of(members: list[Member], device: str) -> Arms:
+    """Return the arms of some members as tensors."""
+
+    def column(values: list[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=device)
+
+    return Arms(
+        column([m.lam for m in members]), column([m.dropout for m in members]), column([m.lr for m in members])
+    )
+
+
+def fit_chunk(
+    blocks: Blocks, design: Design, ids: list[int], start_from: Params | None = None
+) -> tuple[Fitted, list[MemberResult]]:
+    """Train members that share split, seed and penalty; return their weights and their results."""
+    members = [design.members[i] for i in ids]
+    first = members[0]
+    split, spec = design.splits[first.split], blocks.spec(design)
+    engine, arms = BatchedEngine(spec, blocks.loss), arms_of(members, blocks.device)
+    groups = blocks.groups(spec)
+    terms = terms_for(spec, by_name(first.penalty), arms.lam, groups)
+    train = blocks.rows(split, split.train)
+    valid = blocks.rows(split, split.valid) if len(split.valid) else None
+    params = start_from or start(spec, blocks.loss, train, first.seed, len(ids))
+    fitted = fit_minibatch(engine, train, valid, terms, arms, design.training, first.seed, params)
+    return fitted, describe(engine, fitted, members, split, terms_for(spec, by_name(first.penalty), arms.lam, groups),
+                            train, blocks)  # fmt: skip
+
+
+def describe(
+    engine: BatchedEngine,
+    fitted: Fitted,
+    members: list[Member],
+    split: Split,
+    terms: dict,  # type: ignore[type-arg]
+    train: Rows,
+    blocks: Blocks,
+) -> list[MemberResult]:
+    """Return one result per member of a fitted chunk."""
+    outputs = np.empty((len(members), 0, 1), dtype=np.float32)
+    if len(split.test):
+        outputs = engine.predict(fitted.params, blocks.rows(split, split.test).x).cpu().numpy()
+    first = fitted.params["first"]
+    norms = terms["first"].groups.norms(first).cpu().numpy()
+    nonzero = (first != 0).flatten(1).sum(1).tolist()
+    train_loss = engine.losses(fitted.params, train.x, train.y, train.weight).tolist()
+    kkt = certificate(engine, fitted.params, train, terms).tolist()
+    return [
+        MemberResult(
+            m.penalty, m.lam, m.dropout, m.split, split.fold, m.seed, float(fitted.valid_loss[i]), train_loss[i],
+            outputs[i], norms[i], int(nonzero[i]), int(fitted.best_epoch[i]), int(fitted.epochs[i]), kkt[i],
+            fitted.status[i],
+        )
+        for i, m in enumerate(members)
+    ]  # fmt: skip
+
+
+_WORKER: dict[str, Blocks | Design] = {}
+
+
+def _prepare(blocks: Blocks, design: Design) -> None:
+    torch.set_num_threads(1)
+    _WORKER["blocks"], _WORKER["design"] = blocks, design
+
+
+def _work(ids: list[int]) -> list[MemberResult]:
+    blocks, design = _WORKER["blocks"], _WORKER["design"]
+    assert isinstance(blocks, Blocks) and isinstance(design, Design)
+    return fit_chunk(blocks, design, ids)[1]
+
+
+def _here(blocks: Blocks, design: Design, chunks: list[list[int]]) -> Iterator[tuple[list[int], list[MemberResult]]]:
+    for ids in chunks:
+        yield ids, fit_chunk(blocks, design, ids)[1]
+
+
+def _in_processes(
+    blocks: Blocks, design: Design, chunks: list[list[int]], workers: int
+) -> Iterator[tuple[list[int], list[MemberResult]]]:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(blocks, design)) as pool:
+        jobs: dict[Future[list[MemberResult]], list[int]] = {pool.submit(_work, ids): ids for ids in chunks}
+        try:
+            while jobs:
+                done, _ = wait(jobs, return_when=FIRST_COMPLETED)
+                for job in done:
+                    yield jobs.pop(job), job.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def train_population(
+    blocks: Blocks,
+    design: Design,
+    *,
+    workers: int = 1,
+    chunk: int = CHUNK,
+    progress: Progress | None = None,
+    keep: Keep | None = None,
+) -> Population:
+    """Train every member of ``design`` and return the results in its order.
+
+    Parameters
+    ----------
+    workers : int
+        Processes, one torch thread each; 1 trains here. The result does not depend on it, nor on ``chunk``.
+    keep : Keep
+        Asked for members that are already there and given every finished chunk, in the calling process.
+    """
+    began = time.perf_counter()
+    found = keep.known(blocks, design) if keep is not None else {}
+    chunks = [c for c in ([i for i in ids if i not in found] for ids in design.chunks(chunk)) if c]
+    # small pieces of work in a pool cost more to start than to do
+    pool = workers > 1 and len(chunks) > 1 and blocks.device == "cpu"
+    pieces = _in_processes(blocks, design, chunks, workers) if pool else _here(blocks, design, chunks)
+    for ids, results in pieces:
+        found.update(zip(ids, results, strict=True))
+        if keep is not None:
+            keep.add(blocks, design, ids, results)
+        if progress is not None:
+            progress(len(found), len(design.members))
+    return Population(tuple(found[i] for i in range(len(design.members))), time.perf_counter() - began)

@@ -1,0 +1,181 @@
+"""Train one chunk of members: same split, seed and penalty, all strengths at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..engines import BatchedEngine, Loss, NetworkSpec, Params, generator, initial
+from ..groups import Groups, by_neuron
+from ..penalties import L2, Penalty
+from ..penalties.max_norm import MaxNorm
+from ..updates import APG, ProxAdam, ProxSGD, State, Term, Terms, take_state
+from .design import Training
+
+OK, DIVERGED = "ok", "diverged"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one split on one device: inputs (n, d), targets (n,), and optional row weights (n,)."""
+
+    x: Tensor
+    y: Tensor
+    weight: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Arms:
+    """What differs between the members of a chunk: lam, dropout and learning rate, each (M,)."""
+
+    lam: Tensor
+    dropout: Tensor
+    lr: Tensor
+
+    def take(self, members: Tensor) -> Arms:
+        """Return the arms of these members."""
+        return Arms(self.lam[members], self.dropout[members], self.lr[members])
+
+
+@dataclass
+class Fitted:
+    """What a chunk became: best parameters and, per member, where training ended."""
+
+    params: Params
+    valid_loss: Tensor
+    best_epoch: Tensor
+    epochs: Tensor
+    status: list[str]
+
+
+def terms_for(spec: NetworkSpec, penalty: Penalty, lam: Tensor, groups: Groups) -> dict[str, Term]:
+    """Return the penalty of every parameter: ``penalty`` on the first layer, bound or ridge above, biases free."""
+    terms = {"first": Term(penalty, lam, groups)}
+    above = spec.upper if spec.form == "bounded" or spec.upper_ridge > 0 else ()
+    for name in above:
+        neurons = by_neuron(spec.shapes()[name]).to(lam.device, lam.dtype)
+        if spec.form == "bounded":
+            terms[name] = Term(MaxNorm(), lam, neurons)
+        else:
+            terms[name] = Term(L2(), torch.full_like(lam, spec.upper_ridge), neurons)
+    return terms
+
+
+def start(spec: NetworkSpec, loss: Loss, rows: Rows, seed: int, count: int, *, dense: bool = True) -> Params:
+    """Return the initial parameters of ``count`` members of one seed, their intercept at the best constant."""
+    one = initial(spec, seed, dtype=rows.x.dtype, dense=dense)
+    params = {k: w.to(rows.x.device).expand(count, *w.shape).clone() for k, w in one.items()}
+    params["b_out"].add_(loss.null(rows.y, rows.weight))
+    return params
+
+
+def noise(spec: NetworkSpec, arms: Arms, seed: int, step: int, rows: int) -> list[Tensor] | None:
+    """Return the scaled dropout masks (M, b, h) of one step, one a hidden layer, or None where no member drops.
+
+    One draw u per (seed, step, layer) is shared by the members; a unit is kept where u >= p and scaled by 1/(1 - p).
+    """
+    if not spec.hidden or not bool((arms.dropout > 0).any()):
+        return None
+    p = arms.dropout.reshape(-1, 1, 1)
+    masks = []
+    for layer, width in enumerate(spec.hidden):
+        u = torch.rand(rows, width, generator=generator(seed, "dropout", step, layer)).to(p)
+        masks.append((u >= p).to(p.dtype) / (1 - p))
+    return masks
+
+
+def rate(step: int, total: int, warmup: float) -> float:
+    """Return the share of the learning rate at a step: linear warm-up, then a cosine down to zero."""
+    ramp = min(1.0, (step + 1) / (warmup * total + 1))
+    return ramp * 0.5 * (1 + math.cos(math.pi * step / total))
+
+
+def batches(seed: int, epoch: int, rows: int, size: int) -> Iterator[Tensor]:
+    """Yield the row indices of one epoch's batches, a pure function of the key; sizes differ by at most one."""
+    order = torch.randperm(rows, generator=generator(seed, "order", epoch))
+    yield from torch.tensor_split(order, max(1, round(rows / size)))
+
+
+def make_update(training: Training) -> ProxAdam | ProxSGD | APG:
+    """Return the update rule that a training names."""
+    if training.update == "prox_sgd":
+        return ProxSGD()
+    return APG() if training.update == "apg" else ProxAdam(metric=training.metric)
+
+
+class _Best:
+    """Each member's best weights so far and since when, and who is still training."""
+
+    def __init__(self, params: Params, training: Training):
+        some = next(iter(params.values()))
+        count = some.shape[0]
+        self.training = training
+        self.params = {k: w.clone() for k, w in params.items()}
+        self.loss = some.new_full((count,), math.inf)
+        self.epoch = torch.zeros(count, dtype=torch.int64, device=some.device)
+        self.last = torch.zeros(count, dtype=torch.int64, device=some.device)
+        self.failed = torch.zeros(count, dtype=torch.bool, device=some.device)
+
+    def look(self, live: Tensor, params: Params, loss: Tensor, epoch: int) -> Tensor:
+        """Take in an epoch's validation losses of the live members; return which of them go on, as indices."""
+        finite = torch.isfinite(loss)
+        before = self.loss[live]
+        bar = torch.where(torch.isinf(before), before, before - self.training.min_delta * before.abs())
+        better = finite & ((loss < bar) | (not self.training.early_stopping))
+        won = better.nonzero().flatten()
+        if len(won):
+            rows = live[won]
+            self.loss[rows], self.epoch[rows] = loss[won], epoch
+            for k, w in params.items():
+                self.params[k][rows] = w[won]
+        self.last[live] = epoch
+        self.failed[live] |= ~finite
+        patient = epoch - self.epoch[live] < self.training.patience
+        return (finite & (patient | (not self.training.early_stopping))).nonzero().flatten()
+
+
+def fit_minibatch(
+    engine: BatchedEngine,
+    train: Rows,
+    valid: Rows | None,
+    terms: Terms,
+    arms: Arms,
+    training: Training,
+    seed: int,
+    params: Params,
+) -> Fitted:
+    """Train with mini-batches and a decaying rate; stop each member by its validation loss.
+
+    Finished members leave the batch at the end of an epoch. Without ``valid`` the training loss is monitored only to
+    see divergence, and the last weights are kept. A member whose loss is no longer finite is a status.
+    """
+    update = make_update(training)
+    state: State = update.init(params, terms)
+    monitor = valid if valid is not None else train
+    best = _Best(params, training)
+    live = torch.arange(len(arms.lam), device=arms.lam.device)
+    per_epoch = max(1, round(len(train.y) / training.batch_size))
+    step, total = 0, per_epoch * training.epochs
+    for epoch in range(1, min(training.epochs, training.stop_after or training.epochs) + 1):
+        for index in batches(seed, epoch, len(train.y), training.batch_size):
+            index = index.to(train.x.device)
+            masks = noise(engine.spec, arms, seed, step, len(index))
+            weight = None if train.weight is None else train.weight[index]
+            _, grads = engine.grads(params, train.x[index], train.y[index], weight, masks)
+            update.step(params, grads, state, arms.lr * rate(step, total, training.warmup), terms)
+            step += 1
+        loss = engine.losses(params, monitor.x, monitor.y, monitor.weight)
+        go = best.look(live, params, loss, epoch)
+        if len(go) == 0:
+            break
+        if len(go) < len(live):
+            live, arms = live[go], arms.take(go)
+            params = {k: w[go] for k, w in params.items()}
+            terms = {k: t.take(go) for k, t in terms.items()}
+            state = take_state(state, go)
+    status = [DIVERGED if bad else OK for bad in best.failed.tolist()]
+    return Fitted(best.params, best.loss, best.epoch, best.last, status)

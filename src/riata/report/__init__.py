@@ -1,0 +1,8 @@
+"""Pictures and words of a decision, from its summary alone."""
+
+from __future__ import annotations
+
+from .page import render_html
+from .text import render_text
+
+__all__ = ["render_html", "render_text"]
