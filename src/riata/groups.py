@@ -124,9 +124,7 @@ class Groups:
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Groups:
         """Return the same groups with ``index`` and ``weight`` on a device and ``weight`` in a dtype."""
-        return replace(
-            self, index=self.index.to(device=device), weight=self.weight.to(device=device, dtype=dtype)
-        )
+        return replace(self, index=self.index.to(device=device), weight=self.weight.to(device=device, dtype=dtype))
 
     def _inner(self) -> tuple[int, ...]:
         """Axes of (M, *shape) that lie inside a group."""
@@ -171,9 +169,7 @@ def by_neuron(shape: Sequence[int], axis: int = 1, names: Sequence[str] | None =
     return by_input(shape, axis, names)
 
 
-def by_variable(
-    shape: Sequence[int], index: Sequence[int] | Tensor, names: Sequence[str], axis: int = 0
-) -> Groups:
+def by_variable(shape: Sequence[int], index: Sequence[int] | Tensor, names: Sequence[str], axis: int = 0) -> Groups:
     """Keep the columns of one variable together: one-hot levels, missing indicators, splines.
 
     The weight is the square root of the variable's number of columns, relative to a single column
@@ -283,9 +279,7 @@ def _check(groups: Groups) -> None:
     if len(sizes) != count or not bool((sizes > 0).all()):
         found = torch.unique(index).tolist()
         shown = ", ".join(map(str, found[:8])) + (", ..." if len(found) > 8 else "")
-        raise InputError(
-            f"group ids {shown} for {count} names; expected each of 0..{count - 1}; renumber the ids"
-        )
+        raise InputError(f"group ids {shown} for {count} names; expected each of 0..{count - 1}; renumber the ids")
     if weight.shape != (count,) or not weight.is_floating_point():
         raise InputError(
             f"weight of shape {tuple(weight.shape)}, {weight.dtype}; expected ({count},) floats, one a group"

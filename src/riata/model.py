@@ -73,7 +73,7 @@ class Model:
     def norms(self) -> np.ndarray:
         """Norm of each variable's first-layer weights over all networks, (V,); 0.0 where it is out."""
         square = self.params["first"].double().square().sum((0, 2)).cpu().numpy()
-        return np.sqrt(np.bincount(self.encoder.layout.group, square, minlength=len(self.variables)))
+        return np.asarray(np.sqrt(np.bincount(self.encoder.layout.group, square, minlength=len(self.variables))))
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -104,7 +104,8 @@ class Model:
     def encode(self, rows: Any) -> np.ndarray:
         """Return user rows (a frame, or an array with the table's columns) as encoded inputs (n, d)."""
         values, _ = values_from_frame(self.schema, rows)
-        return self.encoder.transform(values)
+        encoded: np.ndarray = self.encoder.transform(values)
+        return encoded
 
     def predict_proba(self, rows: Any) -> np.ndarray:
         """Return class probabilities (n, classes) of new rows.
@@ -123,7 +124,8 @@ class Model:
         out = self.outputs(self.encode(rows))
         if self.schema["task"] != "classification":
             return out[:, 0]
-        return np.asarray(self.schema["classes"])[out.argmax(1)]
+        labels: np.ndarray = np.asarray(self.schema["classes"])[out.argmax(1)]
+        return labels
 
     def save(self, path: str | Path) -> None:
         """Write the model: safetensors, with configuration and schema as strict JSON in its metadata."""
@@ -188,11 +190,9 @@ def _build(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
     parts = {k.removeprefix("encoder."): a for k, a in arrays.items() if k.startswith("encoder.")}
     encoder = Encoder.from_state(facts["encoder"], parts)
     if len(encoder.layout.columns) != spec.inputs:
-        raise InputError(f"{len(encoder.layout.columns)} encoded columns for {spec.inputs} inputs; run riata choose again")
+        raise InputError(f"{len(encoder.layout.columns)} columns for {spec.inputs} inputs; run riata choose again")
     groups = tuple(int(i) for i in facts["groups"])
     return Model(
         spec, loss, params, encoder, dict(facts["schema"]), groups, dict(facts["facts"]),
         float(facts["y"][0]), float(facts["y"][1]),
     )  # fmt: skip
-
-

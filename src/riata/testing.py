@@ -162,9 +162,7 @@ def check_threshold(penalty: Penalty, problem: Case) -> None:
     zero, grad, groups = torch.zeros_like(problem.w), problem.grad, problem.groups
     top, step = penalty.lam_max(grad, groups), entry_step(problem.step, problem.w, groups)
     shift = 100 * problem.tolerance
-    above, below = (
-        penalty.prox(-step * grad, problem.step, top * (1 + s), groups).flatten(1) for s in (shift, -shift)
-    )
+    above, below = (penalty.prox(-step * grad, problem.step, top * (1 + s), groups).flatten(1) for s in (shift, -shift))
     at = penalty.prox(-step * grad, problem.step, top, groups)
     assert not bool(above.any()), "alive above lam_max"
     assert bool(below.any(1).all()), "dead below lam_max"

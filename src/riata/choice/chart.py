@@ -126,8 +126,10 @@ class Context:
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
         if self.X.ndim != 2 or self.group.shape != (self.X.shape[1],):
-            raise InputError(f"got X {self.X.shape} and group {self.group.shape}; expected (n, d) and (d,); "
-                             "pass one variable index per column")
+            raise InputError(
+                f"got X {self.X.shape} and group {self.group.shape}; expected (n, d) and (d,); "
+                "pass one variable index per column"
+            )
         if not np.isfinite(self.X).all():
             raise InputError("got X with values that are not finite; expected an encoded table; impute first")
 
@@ -184,9 +186,16 @@ class Answer:
     def to_dict(self, timings: bool = False) -> dict[str, Any]:
         """Return the record of ``decision.json``, and the key, the why and whether it decided."""
         asked = self.question
-        return {"key": asked.key, "question": asked.text, "answer": self.answer, "kind": asked.kind,
-                "source": asked.source, "why": asked.why, "decided": self.decided,
-                "evidence": self.evidence.to_dict(timings)}
+        return {
+            "key": asked.key,
+            "question": asked.text,
+            "answer": self.answer,
+            "kind": asked.kind,
+            "source": asked.source,
+            "why": asked.why,
+            "decided": self.decided,
+            "evidence": self.evidence.to_dict(timings),
+        }
 
 
 @dataclass(frozen=True)
@@ -218,8 +227,9 @@ def ask(question: Question, context: Context, decided: bool = True) -> Answer:
     evidence = context.cache[question.probe]
     answer = question.branch(evidence)
     if answer not in question.arrows:
-        raise InputError(f"question {question.key!r} answered {answer!r}; expected one of "
-                         f"{list(question.arrows)}; add the arrow")
+        raise InputError(
+            f"question {question.key!r} answered {answer!r}; expected one of {list(question.arrows)}; add the arrow"
+        )
     return Answer(question, answer, evidence, decided)
 
 
@@ -245,8 +255,9 @@ def walk(chart: Chart, context: Context, start: str | None = None) -> Walk:
     while not here.startswith(LEAF):
         if here in seen or here not in chart.questions:
             problem = "is met twice" if here in seen else "does not exist"
-            raise InputError(f"chart {chart.name!r}: question {here!r} {problem}; expected a path to a leaf; "
-                             "run validate(chart)")
+            raise InputError(
+                f"chart {chart.name!r}: question {here!r} {problem}; expected a path to a leaf; run validate(chart)"
+            )
         seen.add(here)
         answers.append(ask(chart.questions[here], context))
         here = answers[-1].question.arrows[answers[-1].answer]
@@ -284,8 +295,10 @@ def validate(chart: Chart) -> None:
     wrong = sorted(({LEAF + name for name in chart.leaves} | set(chart.questions)) ^ found)
     bad = [q.key for q in chart.questions.values() if q.kind not in KINDS]
     if wrong or bad:
-        raise InputError(f"chart {chart.name!r}: {(wrong or bad)[0]!r} is unreachable, undeclared or of "
-                         "unknown kind; expected every question and leaf to be reached; fix its arrows")
+        raise InputError(
+            f"chart {chart.name!r}: {(wrong or bad)[0]!r} is unreachable, undeclared or of "
+            "unknown kind; expected every question and leaf to be reached; fix its arrows"
+        )
 
 
 def to_dict(chart: Chart) -> dict[str, Any]:
@@ -295,6 +308,9 @@ def to_dict(chart: Chart) -> dict[str, Any]:
         for q in chart.questions.values()
     ]
     nodes += [{"id": LEAF + name, "leaf": True, "text": name} for name in chart.leaves]
-    edges = [{"from": q.key, "to": to, "answer": answer, "kind": q.kind}
-             for q in chart.questions.values() for answer, to in q.arrows.items()]
+    edges = [
+        {"from": q.key, "to": to, "answer": answer, "kind": q.kind}
+        for q in chart.questions.values()
+        for answer, to in q.arrows.items()
+    ]
     return {"name": chart.name, "start": chart.start, "nodes": nodes, "edges": edges}

@@ -84,9 +84,7 @@ CLASSIC = Chart(
         RESOURCES,
         CORRELATED,
         PICTURE,
-        _better(
-            "elastic_net", "none", "Is the elastic net better than the baseline?", "l1_better", "l2_better"
-        ),
+        _better("elastic_net", "none", "Is the elastic net better than the baseline?", "l1_better", "l2_better"),
         _better("l1", "elastic_net", "Is L1 alone better still?", "leaf:l1", "leaf:elastic_net"),
         _better("l2", "none", "Is L2 alone better than the baseline?", "leaf:l2", "leaf:none"),
     ),

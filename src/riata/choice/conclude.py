@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,35 +27,46 @@ from .options import Options
 from .pilot import Budgeted
 from .prepare import Arena, Parts
 from .profile import explain, theory
-from .refit import refit, stop_share
+from .refit import refit, schedule_share
 from .score import METRIC
 from .search import Search, Setting, best_setting
 from .training import training_for
 
 
-def conclude(
-    table: Table,
-    parts: Parts,
-    options: Options,
-    groups: Mapping[str, str] | None,
-    device: str,
-    context: Context,
-    found: Search,
-    field: Arena,
-    scored: Mapping[str, CandidateScores],
-    plan: Budgeted,
-    warnings: list[str],
-    began: float,
-) -> Decision:
-    """Return the decision."""
+@dataclass(frozen=True)
+class Job:
+    """What was asked: the table and its parts, the options, and when it began."""
+
+    table: Table
+    parts: Parts
+    options: Options
+    groups: Mapping[str, str] | None
+    device: str
+    began: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured: where, by which plan, and every candidate's scores."""
+
+    field: Arena
+    plan: Budgeted
+    found: Search
+    scored: Mapping[str, CandidateScores]
+
+
+def conclude(job: Job, measured: Measured, context: Context, warnings: Sequence[str]) -> Decision:
+    """Walk the chart over what was measured, refit its leaf on all training rows, score it, and write it down."""
+    table, parts, options = job.table, job.parts, job.options
+    field, plan, found, scored = measured.field, measured.plan, measured.found, measured.scored
     chart = CHARTS[options.chart]
     walked = walk(chart, context)
     penalty = walked.leaf
     setting = chosen_setting(found, penalty, field, options)
     members = [m for m in found.population.select(penalty=penalty) if (m.lam, m.dropout) == setting]
-    share = stop_share(members, training_for(options, len(field.splits[0][2].train)))
-    model, refits = refit(parts.pool, penalty, setting, share, options, max(1, options.seeds), device, groups)
-    final = final_score(found, field, parts, scored, model, context, options, plan)
+    share = schedule_share(members, training_for(options, len(field.splits[0][2].train)))
+    model, refits = refit(table, penalty, setting, share, options, options.seeds, job.device, job.groups)
+    final = final_score(job, measured, context, setting, share)
     word, contenders = evidence_of(context, penalty)
     by_theory = theory(context, chart)
     population = found.population
@@ -75,16 +86,16 @@ def conclude(
         "final": final,
         "kept": list(model.kept),
         "dropped": list(model.dropped),
-        "norms": dict(zip(model.variables, np.round(model.norms, 6).tolist(), strict=True)),
+        "norms": {v: round(float(norm), 6) for v, norm in zip(model.variables, model.norms, strict=True)},
         "selection": selection(members, field),
         "kkt_max": max(r.kkt for r in refits),
         "fits": len(population.members) + len(refits),
         "failed_fits": population.failed() + sum(r.status == "diverged" for r in refits),
         "path": path_of(found, penalty),
         "plan": plan_facts(plan, field, found, share),
-        "options": option_facts(options, groups),
+        "options": option_facts(options, job.groups),
         "versions": versions(),
-        "seconds": round(time.perf_counter() - began, 2),
+        "seconds": round(time.perf_counter() - job.began, 2),
         "warnings": [*table.warnings, *warnings, *said_of(found, field, plan, parts, model)],
     }
     return Decision(summary, model, population)
@@ -104,7 +115,7 @@ def verdict(penalty: str, setting: Setting) -> dict[str, Any]:
     return {
         "penalty": penalty,
         "lam": lam,
-        "lam2": ElasticNet().lam2_of(lam) if penalty == "elastic_net" else None,
+        "lam2": float(ElasticNet().lam2_of(torch.tensor(lam))) if penalty == "elastic_net" else None,
         "dropout": dropout,
         "early_stopping": True,
     }
@@ -145,20 +156,26 @@ def scores_of(scores: CandidateScores, field: Arena) -> dict[str, Any]:
 
 
 def final_score(
-    found: Search,
-    field: Arena,
-    parts: Parts,
-    scored: Mapping[str, CandidateScores],
-    model: Model,
-    context: Context,
-    options: Options,
-    plan: Budgeted,
+    job: Job, measured: Measured, context: Context, setting: Setting, share: float
 ) -> dict[str, Any]:
-    """Return the honest score of the verdict, by sealed rows or by nesting the whole choice."""
-    if parts.sealed is not None:
-        scores = sealed_scores(model, parts.sealed, options.seed)
-        return {"method": "sealed rows", "rows": parts.sealed.n, **_plain(scores)}
-    chart = CHARTS[options.chart]
+    """Return the honest score of the verdict: sealed rows where there are some, and the whole choice nested.
+
+    The sealed rows score the verdict's networks fitted without them; the model that is handed back is then fitted on
+    all rows in the same way.
+    """
+    scores, picks = nested_scores(job, measured, context)
+    by_nesting = {"method": "nested", "rows": measured.field.table.n, "picks": picks, **_plain(scores)}
+    if job.parts.sealed is None:
+        return by_nesting
+    options, penalty = job.options, walk(CHARTS[job.options.chart], context).leaf
+    model, _ = refit(job.parts.pool, penalty, setting, share, options, options.seeds, job.device, job.groups)
+    sealed = sealed_scores(model, job.parts.sealed, options.seed)
+    return {"method": "sealed rows", "rows": job.parts.sealed.n, **_plain(sealed), "nested": by_nesting}
+
+
+def nested_scores(job: Job, measured: Measured, context: Context) -> tuple[dict[str, Interval], list[str]]:
+    """Repeat the chart's choice inside every outer fold, see :func:`riata.choice.final.nested`."""
+    chart = CHARTS[job.options.chart]
 
     def rule(inner: Mapping[str, np.ndarray], folds: int, rope: float) -> str:
         names = [n for n in inner if n != "constant"]
@@ -169,8 +186,7 @@ def final_score(
         here = replace(context, scores=inner, folds=folds, repeats=1, rope=rope, cache={})
         return walk(chart, replace(here, cache=_without_scores(context, chart.questions))).leaf
 
-    scores, picks = nested(found, field, scored, rule)
-    return {"method": "nested", "rows": field.table.n, "picks": picks, **_plain(scores)}
+    return nested(measured.found, measured.field, measured.scored, rule)
 
 
 def _without_scores(context: Context, questions: Mapping[str, Any]) -> dict[object, Any]:
@@ -187,7 +203,7 @@ def _plain(scores: Mapping[str, Interval]) -> dict[str, Any]:
 def selection(members: list[MemberResult], field: Arena) -> dict[str, float]:
     """Return the share of the verdict's (fold, seed) networks that keep each group."""
     alive = np.mean([m.norms > 0 for m in members], axis=0)
-    return dict(zip(field.blocks.variables, np.round(alive, 4).tolist(), strict=True))
+    return {v: round(float(share), 4) for v, share in zip(field.blocks.variables, alive, strict=True)}
 
 
 def path_of(found: Search, penalty: str) -> list[dict[str, float]]:

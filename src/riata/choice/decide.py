@@ -15,11 +15,12 @@ from ..population.design import Design
 from ..population.run import Keep, train_population
 from ..results import Population
 from .chart import Resources
-from .conclude import conclude
+from .conclude import Job, Measured, conclude
 from .decision import Decision
 from .look import Look, candidates_for, look, theory_leaf
 from .options import DEFAULT_BUDGET, Options
 from .pilot import Budgeted, pilot, plan_for
+from .plan_memory import Notes, plan_bytes, plan_from
 from .prepare import Arena, Parts, arena, draw, part
 from .probes.subsample import representative
 from .score import METRIC
@@ -68,22 +69,21 @@ def decide(
     seen = look(parts.pool, options, groups)
     names, resources = candidates_for(parts.pool, options, seen.context)
     progress("pilot", 0, 1)
-    field, plan = plan_within(parts, seen, names, resources, options, groups, device, began)
+    field, plan = plan_within(parts, seen, names, resources, options, groups, device, began, keep)
     resources = replace(resources, seconds=plan.estimate, budget=options.budget or DEFAULT_BUDGET)
     if resources.can_validate and not plan.fits:
         why = f"comparing all candidates takes about {plan.estimate:.0f} s; the budget is {resources.budget:.0f} s"
         resources = replace(resources, can_validate=False, reason=why)
         names = [n for n in [theory_leaf(options, seen.context)] if n != "none"]
-        field, plan = plan_within(parts, seen, names, resources, options, groups, device, began)
+        field, plan = plan_within(parts, seen, names, resources, options, groups, device, began, keep)
     found = compare_all(field, plan, options, progress, keep)
     scored = {name: tuned(found, field, name)[0] for name in ["none", *names]}
     scored = {"constant": constant_scores(field), **scored}
     by_metric = {name: np.asarray(s.per_fold[METRIC[table.task]]) for name, s in scored.items()}
     context = replace(seen.context, resources=resources, scores=by_metric, repeats=plan.repeats)
     progress("refitting", 0, 1)
-    return conclude(
-        table, parts, options, groups, device, context, found, field, scored, plan, list(seen.warnings), began
-    )
+    job = Job(table, parts, options, groups, device, began)
+    return conclude(job, Measured(field, plan, found, scored), context, seen.warnings)
 
 
 def pick_device(name: str) -> str:
@@ -111,10 +111,19 @@ def plan_within(
     groups: Mapping[str, str] | None,
     device: str,
     began: float,
+    keep: Keep | None,
 ) -> tuple[Arena, Budgeted]:
-    """Run the pilot and fit the plan to the budget: on fewer rows first, then with fewer arms."""
+    """Run the pilot and fit the plan to the budget: on fewer rows first, then with fewer arms.
+
+    The plan depends on the clock, so a run that is resumed takes the plan that it began with.
+    """
     if not resources.can_validate:
         options = replace(options, dropout=options.dropout[:1])
+    name = "plan to compare" if resources.can_validate else "plan by theory"
+    known = keep.recall(name) if isinstance(keep, Notes) else None
+    if known is not None:
+        rows, plan = plan_from(known)
+        return arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups), plan
     rows = seen.rows
     while True:
         field = arena(parts.pool, rows, options, options.seeds, 1, device, groups)
@@ -128,12 +137,12 @@ def plan_within(
         rows = fewer
     if (plan.seeds, plan.repeats) != (options.seeds, 1):
         field = arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups)
+    if isinstance(keep, Notes):
+        keep.remember(name, plan_bytes(rows, plan))
     return field, plan
 
 
-def compare_all(
-    field: Arena, plan: Budgeted, options: Options, progress: Progress, keep: Keep | None
-) -> Search:
+def compare_all(field: Arena, plan: Budgeted, options: Options, progress: Progress, keep: Keep | None) -> Search:
     """Train the plan's population on the workers and extend grids where the best strength is on an edge."""
 
     def run(design: Design) -> Population:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from riata.errors import InputError
+from riata.results import Interval
 
 DECISIVE = 0.95
 """P(better) or P(worse) from which a comparison is called decisive."""
@@ -73,15 +74,6 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and the word, ready for JSON."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean with its 95% interval."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, eq=False)

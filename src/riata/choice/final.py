@@ -65,17 +65,19 @@ def intervals(per_fold: Mapping[str, np.ndarray], arena: Arena) -> dict[str, Int
     """Return mean and 95% interval over the outer folds of every metric, folds without a value left out."""
     repeats = len(arena.folds)
     folds = int(arena.folds.max()) + 1
-    found = {}
+    found: dict[str, Interval] = {}
+    shares = ("auroc", "accuracy", "average_precision")
     for name, values in per_fold.items():
         clean = values[np.isfinite(values)]
         if len(clean) == folds * repeats:
-            i = interval(clean, folds, repeats)
-            found[name] = Interval(i.mean, i.low, i.high)
-        elif len(clean):
-            i = interval(clean, len(clean), 1) if len(clean) > 1 else Interval(float(clean[0]), np.nan, np.nan)
-            found[name] = Interval(i.mean, i.low, i.high)
+            found[name] = interval(clean, folds, repeats)
+        elif len(clean) > 1:
+            found[name] = interval(clean, len(clean), 1)
         else:
-            found[name] = Interval(float("nan"), float("nan"), float("nan"))
+            found[name] = Interval(float(clean[0]) if len(clean) else float("nan"), float("nan"), float("nan"))
+    for name in (n for n in shares if n in found):
+        i = found[name]
+        found[name] = Interval(i.mean, max(i.low, 0.0), min(i.high, 1.0))
     return found
 
 

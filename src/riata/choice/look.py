@@ -44,14 +44,17 @@ def look(pool: Table, options: Options, groups: Mapping[str, str] | None) -> Loo
         if report.ok:
             break
         size *= 2
+    plan = layout(pool)
     context = Context(
         X=everything.x[rows],
         y=pool.y[rows],
-        group=grouping(layout(pool), groups)[0],
+        group=grouping(plan, groups)[0],
         task=pool.task,
         n_rows=pool.n,
         center=everything.encoder.centre,
         scale=everything.encoder.scale,
+        position=np.array([pool.inputs.index(plan.variables[g]) for g in plan.group]) if pool.inputs else None,
+        n_columns=len(pool.inputs) or None,
         subsample=evidence if len(rows) < pool.n else None,
         folds=options.folds,
         goal=options.goal,

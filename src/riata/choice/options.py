@@ -86,7 +86,8 @@ class Options:
         for name, least in lowest.items():
             value = getattr(self, name)
             if value is not None and value < least:
-                raise InputError(f"{flag(name)} {value} is too small; expected at least {least}; type {flag(name)} {least}")
+                said = f"{flag(name)} {value} is too small; expected at least {least}"
+                raise InputError(f"{said}; type {flag(name)} {least}")
         if not self.dropout or any(not 0 <= p < 1 for p in self.dropout):
             raise InputError(f"--dropout {self.dropout} has a rate outside [0, 1); type --dropout 0,0.2")
         if any(h < 1 for h in self.hidden):

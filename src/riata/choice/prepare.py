@@ -50,7 +50,7 @@ def grouping(plan: Layout, groups: Mapping[str, str] | None) -> tuple[np.ndarray
         return np.asarray(plan.group, dtype=np.int64), tuple(names), tuple(range(len(names)))
     unknown = sorted(set(groups) - set(names))
     if unknown:
-        raise InputError(f"--groups names {unknown[0]!r}, which is not an input of the table; use names from the header")
+        raise InputError(f"--groups names {unknown[0]!r}, which is not an input of the table; use the header's names")
     labels = [groups.get(v, v) for v in names]
     order = list(dict.fromkeys(labels))
     of_variable = tuple(order.index(label) for label in labels)
@@ -107,12 +107,19 @@ class Arena:
 
 
 def arena(
-    pool: Table, rows: np.ndarray, options: Options, seeds: int, repeats: int, device: str, groups: Mapping[str, str] | None
+    pool: Table,
+    rows: np.ndarray,
+    options: Options,
+    seeds: int,
+    repeats: int,
+    device: str,
+    groups: Mapping[str, str] | None,
 ) -> Arena:
     """Build the folds and encode the rows once per split: whatever depends on data is learned inside it."""
     table = pool if len(rows) == pool.n else pool.take(rows)
     folds = np.stack([fold_ids(table, options.folds, options.seed + r) for r in range(repeats)])
-    splits, encoded = [], []
+    splits: list[tuple[int, int, Split]] = []
+    encoded: list[Encoded] = []
     for r in range(repeats):
         for fold, seed, split in nested_splits(folds[r], seeds):
             known = [i for i, (_, _, s) in enumerate(splits) if np.array_equal(s.train, split.train)]

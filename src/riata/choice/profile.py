@@ -64,9 +64,7 @@ def theory(context: Context, chart: Chart = DEFAULT) -> Walk:
         If the chart has no such part.
     """
     if chart.theory is None:
-        raise InputError(
-            f"chart {chart.name!r} has no theory part; expected one; use the default or classic chart"
-        )
+        raise InputError(f"chart {chart.name!r} has no theory part; expected one; use the default or classic chart")
     return walk(chart, context, start=chart.theory)
 
 

@@ -137,13 +137,15 @@ def tuned(
     are averaged and scored on the outer rows, which no choice has seen. A given ``setting`` is used as it is.
     """
     table = arena.table
-    rows, chosen, predictions, kept = [], [], {}, []
+    rows, chosen = [], []
+    predictions: dict[int, np.ndarray] = {}
+    kept: list[float] = []
     for fold in range(len(arena.folds) * (int(arena.folds.max()) + 1)):
         here = found.population.select(penalty=penalty, fold=fold)
         best = setting or best_setting(here)
         used = [m for m in here if (m.lam, m.dropout) == best and m.status == "ok"]
         chosen.append(best)
-        kept.append(np.mean([m.kept for m in used]) if used else np.nan)
+        kept.append(float(np.mean([m.kept for m in used])) if used else float("nan"))
         split = next(s for _, _, s in arena.splits if s.fold == fold)
         if not used:
             rows.append(dict.fromkeys(METRICS[table.task], float("nan")))
@@ -156,8 +158,6 @@ def tuned(
 
 def predict_mean(members: Sequence[MemberResult], arena: Arena) -> np.ndarray:
     """Return the prediction of the averaged outputs of some members of one fold."""
-
-
     outs = []
     for m in members:
         block = arena.splits[m.split][2].block

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..population.design import Training
 from .options import Options
 
-STEPS = 2000
+STEPS = 4000
 """Steps that a network may take; most stop earlier."""
 EPOCHS = (20, 150)
 PATIENCE = 0.2

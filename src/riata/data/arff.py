@@ -101,8 +101,7 @@ def _header(rows: list[str], label: str) -> tuple[list[_Attribute], int]:
             return attributes, number
         if word != "@attribute":
             raise refuse(
-                f"{where}: {quoted(line)}; expected @attribute or @data; "
-                f"{near(word, ['@attribute', '@data'])}"
+                f"{where}: {quoted(line)}; expected @attribute or @data; {near(word, ['@attribute', '@data'])}"
             )
         attribute = _attribute(line[len("@attribute") :], where)
         if attribute.name in [a.name for a in attributes]:
@@ -135,8 +134,7 @@ def _attribute(text: str, where: str) -> _Attribute:
     }
     if word not in kinds:
         raise refuse(
-            f"{where}: type {quoted(rest)} of {quoted(name)}; "
-            f"expected one of {listed(list(kinds))} or {{a,b}}"
+            f"{where}: type {quoted(rest)} of {quoted(name)}; expected one of {listed(list(kinds))} or {{a,b}}"
         )
     return _Attribute(name, kinds[word])
 
@@ -156,9 +154,7 @@ def _split(text: str, where: str) -> list[str | None]:
     while True:
         match = _TOKEN.match(text, at)
         if match is None:
-            raise refuse(
-                f"{where}: cannot read {quoted(text[at:])}; expected values divided by commas, quotes closed"
-            )
+            raise refuse(f"{where}: cannot read {quoted(text[at:])}; expected values divided by commas, quotes closed")
         cell = _unquote(match)
         cells.append(None if match.group(3) is not None and cell in MISSING else cell.strip())
         at = match.end()
@@ -172,9 +168,7 @@ def _row(line: str, attributes: list[_Attribute], where: str) -> list[str | None
         return _sparse(line, attributes, where)
     cells = _split(line, where)
     if len(cells) != len(attributes):
-        raise refuse(
-            f"{where}: this row has {len(cells)} cells, the header declares {len(attributes)} attributes"
-        )
+        raise refuse(f"{where}: this row has {len(cells)} cells, the header declares {len(attributes)} attributes")
     return cells
 
 
@@ -190,8 +184,7 @@ def _sparse(line: str, attributes: list[_Attribute], where: str) -> list[str | N
         match = pattern.match(body, at)
         if match is None or int(match.group(1)) >= len(attributes):
             raise refuse(
-                f"{where}: sparse cell {quoted(body[at:])}; "
-                f"expected an index below {len(attributes)} and a value"
+                f"{where}: sparse cell {quoted(body[at:])}; expected an index below {len(attributes)} and a value"
             )
         zero[int(match.group(1))] = _split(match.group(2), where)[0]
         at = match.end()

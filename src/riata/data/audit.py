@@ -59,9 +59,7 @@ def leaks(
             continue
         column, target = values[known, j], number[known]
         how = ""
-        if len(np.unique(column)) == answers == len(np.unique(target)) and _one_to_one(
-            column, target, answers
-        ):
+        if len(np.unique(column)) == answers == len(np.unique(target)) and _one_to_one(column, target, answers):
             how = "tells the target one to one"
         elif not categorical[j] and _correlation(column, target) > 0.9999:
             how = "is the target but for its scale (correlation above 0.9999)"
@@ -121,9 +119,7 @@ def numbers_with_a_unit(series: pl.Series) -> str | None:
     if series.dtype != pl.String:
         return None
     known = series.str.strip_chars().replace("", None).drop_nulls()
-    bare = known.str.extract(
-        r"^[$€£<>~]?\s*([+-]?[0-9.]+)\s*(?:%|[$€£]|[a-zA-Zµ]{1,3}(?:/[a-zA-Z]{1,3})?)?$", 1
-    )
+    bare = known.str.extract(r"^[$€£<>~]?\s*([+-]?[0-9.]+)\s*(?:%|[$€£]|[a-zA-Zµ]{1,3}(?:/[a-zA-Z]{1,3})?)?$", 1)
     if len(known) == 0 or bare.null_count() or as_numbers(bare).null_count():
         return None
     sign = known.str.replace_all(r"[0-9.+\s-]", "")

@@ -20,6 +20,7 @@ from riata.data.table import Column, LeftOut, Table, content_hash
 from riata.data.target import Target, infer_target
 from riata.errors import one_line
 
+BY_REQUEST, NAMES_SUBJECT = "dropped by request", "names the subject of each row"
 _FEWEST_ROWS = 10
 
 
@@ -88,17 +89,13 @@ def make_table(
     goal, label, features = _split_target(data, target, y)
     _check_names(features, label, categorical=categorical, drop=drop, group=group_column)
     if not 0 < data.height == len(goal):
-        raise refuse(
-            f"the target has {len(goal)} values, {where.table()} has {data.height} rows; expected as many"
-        )
+        raise refuse(f"the target has {len(goal)} values, {where.table()} has {data.height} rows; expected as many")
     if data.height < _FEWEST_ROWS:
         raise refuse(f"{where.table()}: {data.height} rows; expected at least {_FEWEST_ROWS}; add rows")
     answer = infer_target(goal, where, task, label in categorical)
     rows = int(answer.keep.sum())
     if rows < _FEWEST_ROWS:
-        raise refuse(
-            f"{where.table()}: {rows} rows with a target; expected at least {_FEWEST_ROWS}; add rows"
-        )
+        raise refuse(f"{where.table()}: {rows} rows with a target; expected at least {_FEWEST_ROWS}; add rows")
     features, where = features.filter(pl.Series(answer.keep)), where.take(answer.keep)
     draft = _gather(features, where, set(categorical), set(drop), group_column)
     subject = None
@@ -109,10 +106,8 @@ def make_table(
         draft.warnings.extend(draft.repeats)
     if not draft.columns:
         out = listed([f"{o.name}: {o.reason}" for o in draft.left_out], 3)
-        raise refuse(
-            f"{where.table()}: no column is left to learn from ({out}); type --categorical COL to keep one"
-        )
-    return _finish(name, label, answer, draft, subject, where, said, data.height)
+        raise refuse(f"{where.table()}: no column is left to learn from ({out}); type --categorical COL to keep one")
+    return _finish(name, label, answer, draft, subject, where, said, data.height, features.columns)
 
 
 def _subjects(series: pl.Series, where: Where) -> tuple[npt.NDArray[np.int64], str | None]:
@@ -136,9 +131,7 @@ def _split_target(data: pl.DataFrame, target: Any, y: Any) -> tuple[pl.Series, s
     if label in data.columns and not isinstance(target, str):
         label = "target"
     if label in data.columns:
-        raise refuse(
-            f"y is given, and the table has a column {quoted(label)} too; drop that column, or leave out y"
-        )
+        raise refuse(f"y is given, and the table has a column {quoted(label)} too; drop that column, or leave out y")
     return to_series(values, label), label, data
 
 
@@ -163,31 +156,26 @@ def _check_names(
         raise refuse(f"--drop names {quoted(both[0])}, and another option needs it; name it in one of them")
 
 
-def _gather(
-    features: pl.DataFrame, where: Where, categorical: set[str], drop: set[str], group: str | None
-) -> _Draft:
+def _gather(features: pl.DataFrame, where: Where, categorical: set[str], drop: set[str], group: str | None) -> _Draft:
     """Judge every column."""
     draft = _Draft()
     for series in features.iter_columns():
         name = series.name
         if name in drop:
-            draft.left_out.append(LeftOut(name, "dropped by request"))
+            draft.left_out.append(LeftOut(name, BY_REQUEST))
             continue
         if name == group:
-            draft.left_out.append(LeftOut(name, "names the subject of each row"))
+            draft.left_out.append(LeftOut(name, NAMES_SUBJECT))
             continue
         named = name in categorical
         found = infer_column(series, where, named, ids=not named)
         draft.warnings.extend(found.warnings)
-        unit = (
-            numbers_with_a_unit(series) if found.kind != "numeric" and not (named or found.warnings) else None
-        )
+        unit = numbers_with_a_unit(series) if found.kind != "numeric" and not (named or found.warnings) else None
         draft.warnings.extend([unit] if unit else [])
         if found.kind is None:
             if named:
                 raise refuse(
-                    f"{where.column(name)}: {found.reason}, so it cannot be a category; "
-                    "leave it out of --categorical"
+                    f"{where.column(name)}: {found.reason}, so it cannot be a category; leave it out of --categorical"
                 )
             draft.left_out.append(LeftOut(name, found.reason))
             _note_repeats(series, draft)
@@ -214,7 +202,7 @@ def _note_repeats(series: pl.Series, draft: _Draft) -> None:
 
 def _finish(
     name: str, target: str, answer: Target, draft: _Draft, subject: npt.NDArray[np.int64] | None,
-    where: Where, said: tuple[str, ...], rows: int,
+    where: Where, said: tuple[str, ...], rows: int, inputs: list[str],
 ) -> Table:  # fmt: skip
     """Put the parts together, look for duplicates and leaks, and hash the content."""
     values = np.column_stack(draft.values)
@@ -222,13 +210,13 @@ def _finish(
     warnings = [*said, *answer.warnings, *draft.warnings]
     share = duplicate_share(values, answer.y)
     if share > 0.01:
-        warnings.append(
-            f"{share:.1%} of the rows repeat another row; a repeat in two folds flatters every score"
-        )
+        warnings.append(f"{share:.1%} of the rows repeat another row; a repeat in two folds flatters every score")
     warnings.extend(leaks(values, names, answer.y, tuple(c.kind == "categorical" for c in draft.columns)))
+    outside = {o.name for o in draft.left_out if o.reason in (BY_REQUEST, NAMES_SUBJECT)}
     table = Table(
         name=name, target=target, columns=tuple(draft.columns), left_out=tuple(draft.left_out), values=values,
         y=answer.y, task=answer.task, classes=answer.classes, subject=subject, row_numbers=where.lines,
         warnings=tuple(one_line(w) for w in warnings), sha256="", dropped_rows=rows - len(answer.y),
+        inputs=tuple(n for n in inputs if n not in outside),
     )  # fmt: skip
     return replace(table, sha256=content_hash(table))

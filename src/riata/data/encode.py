@@ -68,9 +68,7 @@ class Encoder:
         """
         values = np.asarray(values, dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.layout.variables):
-            raise refuse(
-                f"rows of shape {values.shape}; expected (m, {len(self.layout.variables)}) variables"
-            )
+            raise refuse(f"rows of shape {values.shape}; expected (m, {len(self.layout.variables)}) variables")
         raw = _raw(values, self.layout, self.fill, self.knots, self.scores)
         with np.errstate(over="ignore"):
             out = (raw / _unit(self.scale) - self.centre / _unit(self.scale)) * (self.scale > 0)
@@ -110,8 +108,7 @@ class Encoder:
         for name, shape in shapes.items():
             if got[name].shape != shape or not np.isfinite(got[name]).all():
                 raise refuse(
-                    f"the stored encoder is damaged ({name} of shape {got[name].shape}); "
-                    "write the model again"
+                    f"the stored encoder is damaged ({name} of shape {got[name].shape}); write the model again"
                 )
         if state["scaling"] == "quantile" and knots[-1] == 0:
             raise refuse("the stored encoder is damaged (no quantiles); write the model again")

@@ -173,10 +173,7 @@ def _objects(cells: list[Any], name: str) -> pl.Series:
         return pl.Series(name, [None if c is None else bool(c) for c in known], dtype=pl.Boolean)
     if any(issubclass(k, (list, tuple, dict, set, bytes, np.ndarray)) for k in kinds):
         return pl.Series(name, [[0]] * len(known))
-    if any(
-        k.__module__ in ("datetime", "pandas._libs.tslibs.timestamps") or k.__name__ == "Timestamp"
-        for k in kinds
-    ):
+    if any(k.__module__ in ("datetime", "pandas._libs.tslibs.timestamps") or k.__name__ == "Timestamp" for k in kinds):
         return pl.Series(name, [None] * len(known), dtype=pl.Datetime)
     return pl.Series(name, [None if c is None else str(c) for c in known], dtype=pl.String)
 

@@ -115,14 +115,11 @@ def texts(series: pl.Series) -> pl.Series:
     if series.dtype.is_numeric():
         numbers = series.to_list()
         words = [
-            None if v is None or np.isnan(v) else cell.number_text(v) if abs(v) < 1e15 else str(v)
-            for v in numbers
+            None if v is None or np.isnan(v) else cell.number_text(v) if abs(v) < 1e15 else str(v) for v in numbers
         ]
         return pl.Series(series.name, words, dtype=pl.String)
     stripped = series.cast(pl.String).str.strip_chars()
-    return (
-        pl.select(pl.when(~stripped.is_in(list(cell.MISSING))).then(stripped)).to_series().alias(series.name)
-    )
+    return pl.select(pl.when(~stripped.is_in(list(cell.MISSING))).then(stripped)).to_series().alias(series.name)
 
 
 def _judge_texts(strings: pl.Series, known: pl.Series, where: Where, ids: bool) -> Inferred:
@@ -220,11 +217,7 @@ def _numeric(numbers: pl.Series, raw: pl.Series, whole: bool, where: Where, ids:
     if high / 2 - low / 2 <= 0.5e-12 * largest and len(known) == len(values):
         return left_out(f"constant: always {known[0]:g}")
     if ids and (whole or is_id_name(name)):
-        clean = (
-            pl.Series(name, known).cast(pl.Int64, strict=False)
-            if whole and largest < 2**53
-            else pl.Series(known)
-        )
+        clean = pl.Series(name, known).cast(pl.Int64, strict=False) if whole and largest < 2**53 else pl.Series(known)
         reason = id_reason(name, clean, text=False, whole=whole and largest < 2**53)
         if reason:
             return left_out(reason)
@@ -234,9 +227,7 @@ def _numeric(numbers: pl.Series, raw: pl.Series, whole: bool, where: Where, ids:
 
 def _infinite(where: str, shown: Any) -> Exception:
     """Word the refusal of an infinite number."""
-    return refuse(
-        f"{where}: {quoted(shown)} is not a finite number; expected a number or a blank; fix the cell"
-    )
+    return refuse(f"{where}: {quoted(shown)} is not a finite number; expected a number or a blank; fix the cell")
 
 
 def canonical(strings: pl.Series) -> pl.Series:
@@ -266,11 +257,7 @@ def _categories(strings: pl.Series, note: str) -> Inferred:
         return left_out(f"constant: always {quoted(levels[0])}")
     said: list[str] = []
     if len(levels) > 50:
-        said.append(
-            f"column {name}: {len(levels)} categories, one input each; merge the rare ones, or drop it"
-        )
-    codes = strings.replace_strict(
-        {v: float(k) for k, v in enumerate(levels)}, default=None, return_dtype=pl.Float64
-    )
+        said.append(f"column {name}: {len(levels)} categories, one input each; merge the rare ones, or drop it")
+    codes = strings.replace_strict({v: float(k) for k, v in enumerate(levels)}, default=None, return_dtype=pl.Float64)
     values = codes.fill_null(float("nan")).to_numpy().astype(np.float64)
     return Inferred("categorical", values, levels, note, tuple(said))

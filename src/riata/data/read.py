@@ -127,7 +127,7 @@ def _parquet(content: bytes, label: str) -> pl.DataFrame:
         frame = pl.read_parquet(io.BytesIO(content))
     except MemoryError:
         raise
-    except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001  (a panic is no Exception)
+    except (Exception, pl.exceptions.PanicException) as error:
         reason = one_line(error, 120)
         raise refuse(f"{label}: damaged Parquet file ({reason}); write or copy it again") from None
     if frame.width == 0 or frame.height == 0:
@@ -164,9 +164,7 @@ def decode(content: bytes, label: str) -> str:
         byte = content[error.start] if error.start < len(content) else 0
         then = "type: iconv -f latin1 -t utf-8 FILE > NEW" if encoding == "utf-8" else "copy it again"
         name = "UTF-8" if encoding.startswith("utf-8") else encoding.upper()
-        raise refuse(
-            f"{label}, row {line}: not {name} (byte 0x{byte:02x} at offset {error.start}); {then}"
-        ) from None
+        raise refuse(f"{label}, row {line}: not {name} (byte 0x{byte:02x} at offset {error.start}); {then}") from None
     at = text.find("\0")
     if at >= 0:
         line = text.count("\n", 0, at) + 1

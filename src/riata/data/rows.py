@@ -53,8 +53,7 @@ def values_from_frame(schema: dict[str, Any], frame: Any) -> tuple[npt.NDArray[n
         more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
         there = [c for c in data.columns if c not in wanted]
         raise refuse(
-            f"{where.table()}: no column {quoted(lost[0])}{more}, which the model needs; "
-            f"{near(lost[0], there)}"
+            f"{where.table()}: no column {quoted(lost[0])}{more}, which the model needs; {near(lost[0], there)}"
         )
     if data.height == 0:
         raise refuse(f"{where.table()}: no rows to score; expected at least one")
@@ -76,11 +75,7 @@ def _numbers(series: pl.Series, note: str, where: Where) -> npt.NDArray[np.float
         raw = series
     else:
         raw = _as_texts(series, where)
-        raw = (
-            pl.select(pl.when(~raw.is_in(list(MISSING_AMONG_NUMBERS))).then(raw))
-            .to_series()
-            .alias(series.name)
-        )
+        raw = pl.select(pl.when(~raw.is_in(list(MISSING_AMONG_NUMBERS))).then(raw)).to_series().alias(series.name)
         plain = raw.str.replace(",", ".", literal=True) if note == "decimal commas" else raw
         numbers = as_numbers(plain)
         bad = (numbers.is_null() & raw.is_not_null() & ~are_infinite(raw).fill_null(False)).to_numpy()
@@ -100,15 +95,11 @@ def _numbers(series: pl.Series, note: str, where: Where) -> npt.NDArray[np.float
 def _as_texts(series: pl.Series, where: Where) -> pl.Series:
     """Return cells as texts, or refuse a type that has none."""
     if series.dtype.is_temporal() or series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
-        raise refuse(
-            f"{where.column(series.name)}: cells are {series.dtype}; expected numbers or texts as in training"
-        )
+        raise refuse(f"{where.column(series.name)}: cells are {series.dtype}; expected numbers or texts as in training")
     return texts(series)
 
 
-def _codes(
-    series: pl.Series, levels: tuple[str, ...], where: Where, warnings: list[str]
-) -> npt.NDArray[np.float64]:
+def _codes(series: pl.Series, levels: tuple[str, ...], where: Where, warnings: list[str]) -> npt.NDArray[np.float64]:
     """Return a categorical column as level codes; blank is NaN, a level that is not known -1."""
     strings = _as_texts(series, where)
     distinct = strings.drop_nulls().unique()

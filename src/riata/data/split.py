@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import (  # type: ignore[import-untyped]
+from sklearn.model_selection import (
     StratifiedGroupKFold,
     StratifiedKFold,
     StratifiedShuffleSplit,
@@ -142,9 +142,7 @@ def subsample(table: Table, size: int, seed: int) -> Ints:
     names, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
     least = np.minimum(counts, 2)
     if size < least.sum():
-        raise refuse(
-            f"a sub-sample of {size} rows; expected at least {least.sum()}, two of each class; take more"
-        )
+        raise refuse(f"a sub-sample of {size} rows; expected at least {least.sum()}, two of each class; take more")
     share = size * counts / table.n
     take = np.maximum(np.floor(share).astype(np.int64), least)
     order = np.argsort(-(share - np.floor(share)), kind="stable")

@@ -120,10 +120,7 @@ def repeat_warning(name: str, cells: pl.Series, text: bool) -> str | None:
         if reason is None:
             return None
         what = reason.removeprefix("names ")
-    return (
-        f"rows look like repeated measurements of {name} ({what}); "
-        f"use --group-column {quoted_if_needed(name)}"
-    )
+    return f"rows look like repeated measurements of {name} ({what}); use --group-column {quoted_if_needed(name)}"
 
 
 def quoted_if_needed(name: str) -> str:
@@ -178,8 +175,6 @@ def subject_codes(cells: pl.Series, name: str, where: str) -> tuple[npt.NDArray[
         else:
             said = f"every row has its own {name}: grouping by it changes nothing"
     if cells.n_unique() < 2:
-        raise refuse(
-            f"{where}: all rows have the same subject; expected at least two; leave out --group-column"
-        )
+        raise refuse(f"{where}: all rows have the same subject; expected at least two; leave out --group-column")
     order = {subject: code for code, subject in enumerate(natural(set(cells.to_list())))}
     return np.asarray([order[subject] for subject in cells], dtype=np.int64), said

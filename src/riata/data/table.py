@@ -72,6 +72,9 @@ class Table:
         Hash of the content that is used (names, kinds, values, target, subjects).
     dropped_rows : int
         Rows without a target.
+    inputs : tuple of str
+        All columns of the file beside the target and the subject, in order: those left out for what they hold
+        (constant, ids) are among them, those dropped by request are not.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Table:
     warnings: tuple[str, ...]
     sha256: str
     dropped_rows: int = 0
+    inputs: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:

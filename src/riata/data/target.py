@@ -77,9 +77,7 @@ def infer_target(series: pl.Series, where: Where, task: str = "auto", categorica
         raise refuse(f"task is {quoted(task)}; expected auto, classification or regression")
     found = infer_column(series, where, categorical, ids=False)
     if found.kind is None:
-        raise refuse(
-            f"{at}: the target is {found.reason}; expected at least two values; name another --target"
-        )
+        raise refuse(f"{at}: the target is {found.reason}; expected at least two values; name another --target")
     keep = ~np.isnan(found.values)
     if found.kind == "categorical":
         if task == "regression":
@@ -104,9 +102,7 @@ def infer_target(series: pl.Series, where: Where, task: str = "auto", categorica
     return _classes(found, codes, names, keep, series, where, said)
 
 
-def _auto(
-    name: str, distinct: npt.NDArray[np.float64], counts: npt.NDArray[np.int64], said: list[str]
-) -> Task:
+def _auto(name: str, distinct: npt.NDArray[np.float64], counts: npt.NDArray[np.int64], said: list[str]) -> Task:
     """Choose the task of a numeric target; say so where it could be the other."""
     if len(distinct) == 2:
         return "classification"
@@ -131,8 +127,7 @@ def _classes(
     at = where.column(series.name)
     if len(names) < 2:
         raise refuse(
-            f"{at}: the target has one class, {quoted(names[0])}; expected at least two; "
-            "name another --target"
+            f"{at}: the target has one class, {quoted(names[0])}; expected at least two; name another --target"
         )
     counts = np.bincount(codes, minlength=len(names))
     if len(names) > 20 and len(names) > 0.5 * len(codes):
@@ -151,9 +146,7 @@ def _classes(
     return Target(keep, codes, names, "classification", _warnings(found, keep, series, said or []))
 
 
-def _warnings(
-    found: Inferred, keep: npt.NDArray[np.bool_], series: pl.Series, said: list[str]
-) -> tuple[str, ...]:
+def _warnings(found: Inferred, keep: npt.NDArray[np.bool_], series: pl.Series, said: list[str]) -> tuple[str, ...]:
     """Collect what the user should know about the target."""
     all_said = [*found.warnings, *said]
     words = words_read_as_missing(series) if found.kind == "categorical" else None

@@ -10,8 +10,8 @@ from .network import Network, NetworkSpec, Params, initial
 
 __all__ = [
     "BatchedEngine",
-    "Loss",
     "LoopEngine",
+    "Loss",
     "Network",
     "NetworkSpec",
     "Params",

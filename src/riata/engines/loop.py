@@ -86,7 +86,8 @@ class VmapEngine:
             chunk_size=self.chunk,
         )
         with torch.no_grad():
-            return call(params, x)
+            out: Tensor = call(params, x)
+        return out
 
     def losses(self, params: Params, x: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the mean loss of every member, (M,)."""
@@ -103,10 +104,9 @@ class VmapEngine:
         """Return the outputs (M, b, K) and the gradient of the mean loss in every parameter."""
         per_row = weight is not None and weight.dim() == 2
 
-        def one(
-            p: Params, a: Tensor, w: Tensor | None, m: list[Tensor] | None
-        ) -> tuple[Params, Tensor]:
-            return grad(_loss_of(self.module, self.loss, y, w), has_aux=True)(p, a, m)
+        def one(p: Params, a: Tensor, w: Tensor | None, m: list[Tensor] | None) -> tuple[Params, Tensor]:
+            found: tuple[Params, Tensor] = grad(_loss_of(self.module, self.loss, y, w), has_aux=True)(p, a, m)
+            return found
 
         call = vmap(
             one,

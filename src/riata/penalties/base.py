@@ -30,13 +30,25 @@ class Penalty(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the name in :data:`riata.penalties.NAMES`."""
+        ...
+
     @property
-    def sparse(self) -> bool: ...
+    def sparse(self) -> bool:
+        """Return whether some lam gives exact zeros."""
+        ...
+
     @property
-    def entrywise(self) -> bool: ...
+    def entrywise(self) -> bool:
+        """Return whether the cost is a sum over single entries."""
+        ...
+
     @property
-    def needs_constant_step(self) -> bool: ...
+    def needs_constant_step(self) -> bool:
+        """Return whether the prox wants one step a group."""
+        ...
+
 
     def value(self, w: Tensor, lam: Tensor, groups: Groups) -> Tensor:
         """Return the cost of each member: w (M, *shape), lam (M,) >= 0 -> (M,)."""

@@ -57,9 +57,7 @@ class ElasticNet:
 
     def __post_init__(self) -> None:
         if self.alpha is not None and self.lam2 is not None:
-            raise InputError(
-                "elastic_net with both alpha and lam2; expected one spelling; drop alpha= or lam2="
-            )
+            raise InputError("elastic_net with both alpha and lam2; expected one spelling; drop alpha= or lam2=")
         if self.alpha is None and self.lam2 is None:
             object.__setattr__(self, "alpha", 0.5)
         if self.alpha is not None and not 0 <= self.alpha <= 1:

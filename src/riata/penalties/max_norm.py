@@ -46,7 +46,7 @@ class MaxNorm:
         """Return the projection; ``step`` is (M,) or (M, G)."""
         if step.ndim > 1:
             group_step(step, w, groups)
-        norm = groups.norms(w)
+        norm = groups.sums(w * w).sqrt_()
         return w * groups.spread(torch.where(norm > self.bound, self.bound / norm, 1.0))
 
     def residual(self, w: Tensor, grad: Tensor, lam: Tensor, groups: Groups) -> Tensor:

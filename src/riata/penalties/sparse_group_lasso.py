@@ -51,9 +51,7 @@ class SparseGroupLasso:
 
     def __post_init__(self) -> None:
         if not 0 <= self.mix <= 1:
-            raise InputError(
-                f"sparse_group_lasso mix {self.mix}; expected 0 (group lasso) to 1 (L1); try mix=0.5"
-            )
+            raise InputError(f"sparse_group_lasso mix {self.mix}; expected 0 (group lasso) to 1 (L1); try mix=0.5")
 
     def value(self, w: Tensor, lam: Tensor, groups: Groups) -> Tensor:
         """Return ``lam (mix sum_i |w_i| + (1 - mix) sum_g weight_g ||w_g||)``, (M,)."""

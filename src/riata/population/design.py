@@ -10,6 +10,8 @@ import numpy as np
 from ..errors import InputError
 
 STANDARD_STEPS = 400
+UPDATES = ("prox_adam", "prox_sgd", "apg")
+METRICS = ("group", "entry")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,12 @@ class Member:
     split: int = 0
     seed: int = 0
     lr: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout {self.dropout}; expected 0 to less than 1; try dropout=0.2")
+        if not self.lam >= 0 or not self.lr > 0:
+            raise InputError(f"lam {self.lam}, lr {self.lr}; expected lam >= 0 and lr > 0; try lam=0.01, lr=0.01")
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class Training:
     Parameters
     ----------
     update : {"prox_adam", "prox_sgd", "apg"}
+        ``apg`` takes all rows at once, without dropout and validation, until the KKT residual is 1e-5.
     epochs : int
         Most passes over the training rows (of ``apg``: most iterations).
     batch_size : int
@@ -86,6 +95,9 @@ class Training:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1 or self.patience < 1:
             raise InputError("epochs, batch size and patience must be at least 1")
+        for field_name, value, known in (("update", self.update, UPDATES), ("metric", self.metric, METRICS)):
+            if value not in known:
+                raise InputError(f"{field_name} {value!r}; expected one of {', '.join(known)}; try {known[0]}")
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,17 @@ import torch
 from torch import Tensor
 
 from ..engines import BatchedEngine, Loss, NetworkSpec, Params
+from ..errors import InputError
 from ..groups import Groups, by_variable
 from ..penalties import by_name
 from ..results import MemberResult, Population
-from .design import Design, Member, Split
-from .solve import certificate
+from ..updates import Terms
+from .design import Design, Member, Split, Training
+from .solve import certificate, solve
 from .train import Arms, Fitted, Rows, fit_minibatch, start, terms_for
 
 CHUNK = 32
+FULL_BATCH_TOL = 1e-5
 Progress = Callable[[int, int], None]
 
 
@@ -64,9 +67,7 @@ class Blocks:
     def spec(self, design: Design) -> NetworkSpec:
         """Return the network of a design on this data."""
         t = design.training
-        return NetworkSpec(
-            self.x.shape[2], self.loss.outputs, t.hidden, t.activation, t.form, t.skip, t.upper_ridge
-        )
+        return NetworkSpec(self.x.shape[2], self.loss.outputs, t.hidden, t.activation, t.form, t.skip, t.upper_ridge)
 
     def groups(self, spec: NetworkSpec) -> Groups:
         """Return the variables as groups of rows of the first layer."""
@@ -85,9 +86,7 @@ def arms_of(members: list[Member], device: str) -> Arms:
     def column(values: list[float]) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=device)
 
-    return Arms(
-        column([m.lam for m in members]), column([m.dropout for m in members]), column([m.lr for m in members])
-    )
+    return Arms(column([m.lam for m in members]), column([m.dropout for m in members]), column([m.lr for m in members]))
 
 
 def fit_chunk(
@@ -103,9 +102,30 @@ def fit_chunk(
     train = blocks.rows(split, split.train)
     valid = blocks.rows(split, split.valid) if len(split.valid) else None
     params = start_from or start(spec, blocks.loss, train, first.seed, len(ids))
-    fitted = fit_minibatch(engine, train, valid, terms, arms, design.training, first.seed, params)
+    if design.training.update == "apg":
+        fitted = fit_full_batch(engine, train, valid, terms, arms, design.training, params)
+    else:
+        fitted = fit_minibatch(engine, train, valid, terms, arms, design.training, first.seed, params)
     return fitted, describe(engine, fitted, members, split, terms_for(spec, by_name(first.penalty), arms.lam, groups),
                             train, blocks)  # fmt: skip
+
+
+def fit_full_batch(
+    engine: BatchedEngine,
+    train: Rows,
+    valid: Rows | None,
+    terms: Terms,
+    arms: Arms,
+    training: Training,
+    params: Params,
+) -> Fitted:
+    """Solve a chunk with all rows at once; ``epochs`` are iterations, and the last weights are kept."""
+    if bool((arms.dropout > 0).any()):
+        raise InputError("update apg with dropout; expected dropout 0; drop it or pass update='prox_adam'")
+    solved = solve(engine, train, terms, params, tol=FULL_BATCH_TOL, iterations=training.epochs)
+    monitor = valid if valid is not None else train
+    loss = engine.losses(solved.params, monitor.x, monitor.y, monitor.weight)
+    return Fitted(solved.params, loss, solved.iterations, solved.iterations, solved.status)
 
 
 def describe(

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ..engines import BatchedEngine, Loss, NetworkSpec, Params, generator, initial
+from ..engines.memory import Scratch, aligned, keep_freed_memory
 from ..groups import Groups, by_neuron
 from ..penalties import L2, Penalty
 from ..penalties.max_norm import MaxNorm
-from ..updates import APG, ProxAdam, ProxSGD, State, Term, Terms, take_state
+from ..updates import ProxAdam, ProxSGD, State, Term, Terms, take_state
 from .design import Training
 
 OK, DIVERGED = "ok", "diverged"
@@ -73,7 +74,9 @@ def start(spec: NetworkSpec, loss: Loss, rows: Rows, seed: int, count: int, *, d
     return params
 
 
-def noise(spec: NetworkSpec, arms: Arms, seed: int, step: int, rows: int) -> list[Tensor] | None:
+def noise(
+    spec: NetworkSpec, arms: Arms, seed: int, step: int, rows: int, scratch: Scratch | None = None
+) -> list[Tensor] | None:
     """Return the scaled dropout masks (M, b, h) of one step, one a hidden layer, or None where no member drops.
 
     One draw u per (seed, step, layer) is shared by the members; a unit is kept where u >= p and scaled by 1/(1 - p).
@@ -81,10 +84,11 @@ def noise(spec: NetworkSpec, arms: Arms, seed: int, step: int, rows: int) -> lis
     if not spec.hidden or not bool((arms.dropout > 0).any()):
         return None
     p = arms.dropout.reshape(-1, 1, 1)
-    masks = []
+    scratch, masks = scratch or Scratch(), []
     for layer, width in enumerate(spec.hidden):
         u = torch.rand(rows, width, generator=generator(seed, "dropout", step, layer)).to(p)
-        masks.append((u >= p).to(p.dtype) / (1 - p))
+        mask = scratch.take(f"mask{layer}", (len(p), rows, width), p)
+        masks.append(torch.ge(u, p, out=mask).mul_(1 / (1 - p)))
     return masks
 
 
@@ -100,20 +104,18 @@ def batches(seed: int, epoch: int, rows: int, size: int) -> Iterator[Tensor]:
     yield from torch.tensor_split(order, max(1, round(rows / size)))
 
 
-def make_update(training: Training) -> ProxAdam | ProxSGD | APG:
-    """Return the update rule that a training names."""
-    if training.update == "prox_sgd":
-        return ProxSGD()
-    return APG() if training.update == "apg" else ProxAdam(metric=training.metric)
+def make_update(training: Training) -> ProxAdam | ProxSGD:
+    """Return the mini-batch rule that a training names."""
+    return ProxSGD() if training.update == "prox_sgd" else ProxAdam(metric=training.metric)
 
 
 class _Best:
     """Each member's best weights so far and since when, and who is still training."""
 
-    def __init__(self, params: Params, training: Training):
+    def __init__(self, params: Params, training: Training, early: bool):
         some = next(iter(params.values()))
         count = some.shape[0]
-        self.training = training
+        self.training, self.early = training, early
         self.params = {k: w.clone() for k, w in params.items()}
         self.loss = some.new_full((count,), math.inf)
         self.epoch = torch.zeros(count, dtype=torch.int64, device=some.device)
@@ -125,7 +127,7 @@ class _Best:
         finite = torch.isfinite(loss)
         before = self.loss[live]
         bar = torch.where(torch.isinf(before), before, before - self.training.min_delta * before.abs())
-        better = finite & ((loss < bar) | (not self.training.early_stopping))
+        better = finite & ((loss < bar) | (not self.early))
         won = better.nonzero().flatten()
         if len(won):
             rows = live[won]
@@ -135,7 +137,7 @@ class _Best:
         self.last[live] = epoch
         self.failed[live] |= ~finite
         patient = epoch - self.epoch[live] < self.training.patience
-        return (finite & (patient | (not self.training.early_stopping))).nonzero().flatten()
+        return (finite & (patient | (not self.early))).nonzero().flatten()
 
 
 def fit_minibatch(
@@ -153,28 +155,30 @@ def fit_minibatch(
     Finished members leave the batch at the end of an epoch. Without ``valid`` the training loss is monitored only to
     see divergence, and the last weights are kept. A member whose loss is no longer finite is a status.
     """
-    update = make_update(training)
+    keep_freed_memory()
+    update, scratch = make_update(training), Scratch()
+    params = {k: aligned(w) for k, w in params.items()}
     state: State = update.init(params, terms)
     monitor = valid if valid is not None else train
-    best = _Best(params, training)
+    best = _Best(params, training, training.early_stopping and valid is not None)
     live = torch.arange(len(arms.lam), device=arms.lam.device)
     per_epoch = max(1, round(len(train.y) / training.batch_size))
     step, total = 0, per_epoch * training.epochs
     for epoch in range(1, min(training.epochs, training.stop_after or training.epochs) + 1):
         for index in batches(seed, epoch, len(train.y), training.batch_size):
             index = index.to(train.x.device)
-            masks = noise(engine.spec, arms, seed, step, len(index))
+            masks = noise(engine.spec, arms, seed, step, len(index), scratch)
             weight = None if train.weight is None else train.weight[index]
-            _, grads = engine.grads(params, train.x[index], train.y[index], weight, masks)
+            _, grads = engine.grads(params, train.x[index], train.y[index], weight, masks, scratch)
             update.step(params, grads, state, arms.lr * rate(step, total, training.warmup), terms)
             step += 1
-        loss = engine.losses(params, monitor.x, monitor.y, monitor.weight)
+        loss = engine.losses(params, monitor.x, monitor.y, monitor.weight, scratch)
         go = best.look(live, params, loss, epoch)
         if len(go) == 0:
             break
         if len(go) < len(live):
             live, arms = live[go], arms.take(go)
-            params = {k: w[go] for k, w in params.items()}
+            params = {k: aligned(w[go]) for k, w in params.items()}
             terms = {k: t.take(go) for k, t in terms.items()}
             state = take_state(state, go)
     status = [DIVERGED if bad else OK for bad in best.failed.tolist()]

@@ -10,10 +10,10 @@ from torch import Tensor
 from .base import Params, State, Term, Terms, per_member
 
 
-def mean_square(g: Tensor, term: Term) -> Tensor:
-    """Return the mean of g^2 over each group of the term, (M, G)."""
-    total = term.groups.sums(g.square())
-    return total / (term.groups.size * (g[0].numel() // term.groups.index.numel()))
+def share(w: Tensor, term: Term) -> Tensor:
+    """Return one over the number of weights in each group, (M, G)."""
+    inside = term.groups.size * (w[0].numel() // term.groups.index.numel())
+    return inside.to(w.dtype).reciprocal().repeat(w.shape[0], 1)
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,16 @@ class ProxAdam:
 
     def init(self, params: Params, terms: Terms) -> State:
         """Return zero moments."""
-        m = {k: w.new_zeros(w.shape) for k, w in params.items()}
-        v = {}
+        m, v, shares = {}, {}, {}
         for name, w in params.items():
-            shared = self._shared(terms.get(name))
-            v[name] = w.new_zeros(w.shape[0], len(shared.groups.weight)) if shared else w.new_zeros(w.shape)
-        return {"t": 0, "m": m, "v": v}
+            m[name] = w.new_zeros(w.shape)
+            term = self._shared(terms.get(name))
+            if term is None:
+                v[name] = w.new_zeros(w.shape)
+            else:
+                v[name] = w.new_zeros(w.shape[0], len(term.groups))
+                shares[name] = share(w, term)
+        return {"t": 0, "m": m, "v": v, "share": shares}
 
     def _shared(self, term: Term | None) -> Term | None:
         """Return the term if its groups share one second moment."""
@@ -68,12 +72,15 @@ class ProxAdam:
             shared = self._shared(term)
             if shared is None:
                 v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
-                step = torch.sqrt(v).mul_(c2**-0.5).add_(self.eps).reciprocal_().mul_(per_member(lr, w))
-                w.addcmul_(m, step, value=-1 / c1)
-                step = step / c1 if term is not None else step
+                step = self._length(v, c1, c2, per_member(lr, w))
+                w.addcmul_(m, step, value=-1.0)
             else:
-                v.lerp_(mean_square(g, shared), 1 - self.beta2)
-                step = lr.unsqueeze(1) / (c1 * (torch.sqrt(v / c2) + self.eps))
+                v.mul_(self.beta2).addcmul_(shared.groups.sums(g * g), state["share"][name], value=1 - self.beta2)
+                step = self._length(v, c1, c2, lr.unsqueeze(1))
                 w.addcmul_(m, shared.groups.spread(step), value=-1.0)
             if term is not None:
                 w.copy_(term.penalty.prox(w, step, term.lam, term.groups))
+
+    def _length(self, v: Tensor, c1: float, c2: float, lr: Tensor) -> Tensor:
+        """Return the true step, lr / (c1 (sqrt(v / c2) + eps)): the prox takes the same."""
+        return torch.div(lr, torch.sqrt(v).mul_(c1 * c2**-0.5).add_(c1 * self.eps))

@@ -27,11 +27,7 @@ def candidates(context: Context) -> Scores:
     InputError
         If validation was possible and no candidate's scores arrived.
     """
-    scores = (
-        {name: context.scores[name] for name in CANDIDATES if name in context.scores}
-        if context.scores
-        else {}
-    )
+    scores = {name: context.scores[name] for name in CANDIDATES if name in context.scores} if context.scores else {}
     if not scores:
         raise InputError(
             "validation is possible but no scores arrived; expected per-fold scores of the candidates; "
@@ -152,15 +148,11 @@ def better_mean(first: str, second: str) -> Callable[[Context], Evidence]:
                 f"the classic chart got no scores of {missing[0]}; expected none, elastic_net, l1, l2; "
                 "type --penalties none,elastic_net,l1,l2"
             )
-        means = [
-            float(np.mean(scores[name])) if _finite(context, name) else -np.inf for name in (first, second)
-        ]
+        means = [float(np.mean(scores[name])) if _finite(context, name) else -np.inf for name in (first, second)]
         detail = {"first": first, "second": second, "means": means, "better": means[0] > means[1]}
         if not np.isfinite(means).all():
             return Evidence(detail=detail, cost=COST)
-        gap = compare(
-            np.asarray(scores[first]) - np.asarray(scores[second]), context.folds, context.repeats, 0.0
-        )
+        gap = compare(np.asarray(scores[first]) - np.asarray(scores[second]), context.folds, context.repeats, 0.0)
         return Evidence(gap.mean, gap.low, gap.high, detail, COST)
 
     return probe

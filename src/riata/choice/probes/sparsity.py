@@ -46,11 +46,7 @@ def most_common_share(X: Floats, group: NDArray[Any], seed: int = 0) -> Evidence
     shares = np.zeros(len(asked))
     for i, (start, stop) in enumerate(bounds.T):
         part = np.ascontiguousarray(X[np.ix_(rows, order[start:stop])], dtype=np.float32)
-        key = (
-            part.ravel()
-            if stop - start == 1
-            else (part.astype(np.float64) @ rng.random(stop - start)).round(6)
-        )
+        key = part.ravel() if stop - start == 1 else (part.astype(np.float64) @ rng.random(stop - start)).round(6)
         shares[i] = np.unique(key, return_counts=True)[1].max(initial=0) / max(1, len(rows))
     share = float(shares.mean()) if len(shares) else 0.0
     spread = 1.96 * float(shares.std()) / max(1, len(shares)) ** 0.5

@@ -129,9 +129,7 @@ def _drift(X: NDArray[np.float32], columns: NDArray[np.int64]) -> tuple[int, ...
     return tuple(int(columns[j]) for j in _significant(_differences(inside, ends)[0][0], third, third))
 
 
-def _permutation(
-    inside: NDArray[np.float32], X: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[float, float]:
+def _permutation(inside: NDArray[np.float32], X: NDArray[np.float32], rng: np.random.Generator) -> tuple[float, float]:
     """Return p of the largest SMD and log variance ratio among 200 random draws of the same size."""
     smd, ratio = _differences(inside, X)
     draws = np.stack([rng.permutation(inside[0]) for _ in range(DRAWS)])
@@ -144,9 +142,7 @@ def _permutation(
 def _words(smd_p: float, ratio_p: float, drift: tuple[int, ...]) -> tuple[str, ...]:
     said = []
     if min(smd_p, ratio_p) < DRAW_P:
-        said.append(
-            f"the sub-sample is an unusual draw (p = {min(smd_p, ratio_p):.3f} among {DRAWS} random draws)"
-        )
+        said.append(f"the sub-sample is an unusual draw (p = {min(smd_p, ratio_p):.3f} among {DRAWS} random draws)")
     if drift:
         said.append(f"head and tail of the file differ in {len(drift)} columns: the rows are in an order")
     return tuple(said)
@@ -211,9 +207,7 @@ def _mark(rows: NDArray[Any], n: int) -> NDArray[np.bool_]:
         raise InputError(f"got {len(rows)} drawn rows; expected indices from 0 to {n - 1}; draw them again")
     inside[rows] = True
     if inside.sum() != len(rows):
-        raise InputError(
-            "got a row twice in the sub-sample; expected distinct rows; draw without replacement"
-        )
+        raise InputError("got a row twice in the sub-sample; expected distinct rows; draw without replacement")
     return inside
 
 
@@ -263,9 +257,7 @@ def probe(context: Context) -> Evidence:
     """Return the report that the context carries; without one all rows are used."""
     if context.subsample is not None:
         return context.subsample
-    return Evidence(
-        detail={"ok": True, "size": context.rows, "total": context.rows}, cost="all rows are used"
-    )
+    return Evidence(detail={"ok": True, "size": context.rows, "total": context.rows}, cost="all rows are used")
 
 
 def branch(evidence: Evidence) -> str:

@@ -1,0 +1,150 @@
+"""What Python users call: thin doors to the layers below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .choice.chart import Context
+from .choice.decide import Progress, decide, quiet
+from .choice.decision import Decision
+from .choice.look import look
+from .choice.options import Options, check_choice
+from .choice.options import seconds as parse_seconds
+from .choice.profile import Profile, profile_context
+from .data import Table, make_table, read_source
+from .population.run import Keep
+
+
+def load_table(
+    table: Any,
+    target: Any = None,
+    *,
+    y: Any = None,
+    task: str = "auto",
+    categorical: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    group_column: str | None = None,
+    name: str | None = None,
+) -> Table:
+    """Return a table from a file, a pandas or polars frame, or arrays.
+
+    Parameters
+    ----------
+    table : path, frame or array (n, p)
+        A string or path names a CSV, TSV, Parquet or ARFF file, also gzipped.
+    target : str or array (n,)
+        The target column, or the targets themselves.
+    """
+    if isinstance(table, Table):
+        return table
+    source = table
+    if isinstance(table, str | Path):
+        source = read_source(table)
+        name = name or source.name
+    return make_table(
+        source, target, y=y, task=task, categorical=tuple(categorical), drop=tuple(drop), group_column=group_column,
+        name=name or "table",
+    )  # fmt: skip
+
+
+def choose(
+    table: Any,
+    target: Any = None,
+    *,
+    y: Any = None,
+    categorical: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    group_column: str | None = None,
+    groups: Mapping[str, str] | None = None,
+    name: str | None = None,
+    budget: float | str | None = None,
+    progress: Progress = quiet,
+    keep: Keep | None = None,
+    **options: Any,
+) -> Decision:
+    """Decide which regularizer a neural network needs on a table, how strong, and what it then keeps.
+
+    Parameters
+    ----------
+    table : path, pandas or polars frame, or array (n, p)
+    target : str or array (n,)
+        Name of the target column, or the targets.
+    categorical, drop : sequence of str
+        Columns to read as categories, and to leave out.
+    group_column : str, optional
+        Rows with the same value are one subject and stay in one fold.
+    groups : mapping of variable to group name, optional
+        Variables of one group live and die together.
+    budget : float or str, optional
+        Seconds, or ``"60s"``, ``"10m"``, ``"2h"``.
+    progress : callable (stage, done, total)
+    keep : Keep, optional
+        See :class:`riata.population.journal.Journal`.
+    **options
+        Fields of :class:`riata.choice.options.Options`: ``task``, ``goal``, ``chart``, ``penalties``, ``folds``,
+        ``seeds``, ``hidden``, ``dropout`` and so on.
+
+    Returns
+    -------
+    Decision
+
+    Raises
+    ------
+    InputError
+        If the table or an option cannot be used; the message says what to do.
+    """
+    parsed = parse_seconds(budget) if isinstance(budget, str) else budget
+    asked = make_options(budget=parsed, **options)
+    torch.set_num_threads(1)
+    loaded = load_table(
+        table, target, y=y, task=asked.task, categorical=categorical, drop=drop, group_column=group_column, name=name
+    )
+    return decide(loaded, asked, groups=groups, progress=progress, keep=keep)
+
+
+def make_options(**options: Any) -> Options:
+    """Return options from keyword arguments; lists become tuples.
+
+    Raises
+    ------
+    InputError
+        If an option is unknown or has a value that cannot be used.
+    """
+    known = tuple(f.name for f in fields(Options))
+    for key in options:
+        if key not in known:
+            check_choice(key, key, known)
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return Options(**values)
+
+
+def profile(
+    table: Any,
+    target: Any = None,
+    *,
+    y: Any = None,
+    categorical: Sequence[str] = (),
+    drop: Sequence[str] = (),
+    group_column: str | None = None,
+    groups: Mapping[str, str] | None = None,
+    name: str | None = None,
+    **options: Any,
+) -> Profile:
+    """Answer without any training, in seconds; parameters as in :func:`choose`.
+
+    Returns
+    -------
+    Profile
+        ``answer`` is a penalty's name, ``why`` a sentence, ``answers`` everything that was asked.
+    """
+    asked = make_options(no_validation=True, **options)
+    loaded = load_table(
+        table, target, y=y, task=asked.task, categorical=categorical, drop=drop, group_column=group_column, name=name
+    )
+    context: Context = look(loaded, asked, groups).context
+    return profile_context(context)

@@ -1,0 +1,110 @@
+"""The commands, and the one call that runs them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+import typer
+
+from .arguments import (
+    CHOOSE,
+    DEBUG,
+    JSON,
+    LOOKING,
+    OUT,
+    QUIET,
+    READING,
+    SAYING,
+    TABLE,
+    TARGET,
+    TRAINING,
+    WRITING,
+    Given,
+    Option,
+    command,
+)
+
+PATH = tuple(o for o in TRAINING if o.name in ("hidden", "folds", "seeds", "path_length"))
+COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
+    ("choose", "choose:choose", (TABLE, TARGET, *CHOOSE), "The main job: decide, refit, report."),
+    (
+        "profile",
+        "profile:profile",
+        (TABLE, TARGET, *READING, *LOOKING, *SAYING),
+        "The answer without any training, in seconds.",
+    ),
+    (
+        "path",
+        "path:path",
+        (
+            TABLE,
+            TARGET,
+            Option("penalty", "none, l2, l1, elastic_net, group_lasso or sparse_group_lasso.", shown="P", required=True),
+            Option("lams", "Strengths, instead of an automatic grid.", shown="0.1,0.01"),
+            *READING,
+            *PATH,
+            WRITING[0],
+            *SAYING,
+        ),
+        "One penalty's whole path.",
+    ),
+    (
+        "predict",
+        "predict:predict",
+        (OUT, TABLE, Option("to", "File to write, CSV, TSV or Parquet by its ending [stdout].", shown="FILE"), QUIET, DEBUG),
+        "Score new rows with the model that choose wrote.",
+    ),
+    ("report", "folder:report", (OUT, QUIET, DEBUG), "Write the report again from the run's folder."),
+    ("inspect", "folder:inspect", (OUT, JSON, QUIET, DEBUG), "What the model keeps, its size, its certificate."),
+    ("demo", "choose:demo", CHOOSE, "choose on the breast-cancer table that scikit-learn carries."),
+)
+"""Name, module and function, options, help."""
+
+
+def build() -> typer.Typer:
+    """Return the program."""
+    app = typer.Typer(
+        name="riata",
+        help="Which regularizer does a neural network need on your table, how strong, and what does it then keep?",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+    @app.callback(invoke_without_command=True)
+    def root(
+        context: typer.Context,
+        version: bool = typer.Option(False, "--version", help="Show the version."),
+    ) -> None:
+        if version:
+            from .. import __version__
+
+            typer.echo(f"riata {__version__}")
+        elif context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
+    for name, place, options, help_ in COMMANDS:
+        app.command(name)(command(later(place), options, help_))
+    return app
+
+
+def later(place: str) -> Callable[[Given], None]:
+    """Return a function that imports its module when it is called: ``riata --help`` costs no torch."""
+    module, function = place.split(":")
+
+    def act(given: Given) -> None:
+        getattr(import_module(f"{__package__}.{module}"), function)(given)
+
+    return act
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command and return 0; what goes wrong is raised."""
+    program = typer.main.get_command(build())
+    with warnings.catch_warnings():
+        if "--debug" not in words:
+            warnings.simplefilter("ignore")
+        code = program.main(list(words), prog_name="riata", standalone_mode=False)
+    return code if isinstance(code, int) else 0
