@@ -10,7 +10,7 @@ import pytest
 
 from riata.cli import main
 
-SMALL = "--folds 3 --seeds 1 --path-length 4 --hidden 8 --epochs 10 --workers 1".split()
+SMALL = ["--folds", "3", "--seeds", "1", "--path-length", "4", "--hidden", "8", "--epochs", "10", "--workers", "1"]
 Ran = tuple[int, str, str]
 
 

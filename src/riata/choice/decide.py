@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -12,19 +13,21 @@ import torch
 from ..data import Table
 from ..errors import InputError
 from ..population.design import Design
-from ..population.run import Keep, train_population
+from ..population.run import Crew, Keep, train_population
 from ..results import Population
 from .chart import Resources
-from .conclude import Job, Measured, conclude
+from .conclude import conclude
 from .decision import Decision
 from .look import Look, candidates_for, look, theory_leaf
 from .options import DEFAULT_BUDGET, Options
 from .pilot import Budgeted, pilot, plan_for
 from .plan_memory import Notes, plan_bytes, plan_from
 from .prepare import Arena, Parts, arena, draw, part
+from .probes.picture import probe as picture
 from .probes.subsample import representative
 from .score import METRIC
-from .search import Search, constant_scores, search, tuned
+from .search import Run, constant_scores, search, tuned
+from .settle import Job, Measured
 from .training import training_for
 
 Progress = Callable[[str, int, int], None]
@@ -67,6 +70,8 @@ def decide(
     device, parts = pick_device(options.device), part(table, options)
     progress("looking at the table", 0, 1)
     seen = look(parts.pool, options, groups)
+    if options.picture not in ("auto", "no"):
+        picture(seen.context)  # a size that cannot be is refused before anything is trained
     names, resources = candidates_for(parts.pool, options, seen.context)
     progress("pilot", 0, 1)
     field, plan = plan_within(parts, seen, names, resources, options, groups, device, began, keep)
@@ -76,14 +81,19 @@ def decide(
         resources = replace(resources, can_validate=False, reason=why)
         names = [n for n in [theory_leaf(options, seen.context)] if n != "none"]
         field, plan = plan_within(parts, seen, names, resources, options, groups, device, began, keep)
-    found = compare_all(field, plan, options, progress, keep)
-    scored = {name: tuned(found, field, name)[0] for name in ["none", *names]}
-    scored = {"constant": constant_scores(field), **scored}
-    by_metric = {name: np.asarray(s.per_fold[METRIC[table.task]]) for name, s in scored.items()}
-    context = replace(seen.context, resources=resources, scores=by_metric, repeats=plan.repeats)
-    progress("refitting", 0, 1)
-    job = Job(table, parts, options, groups, device, began)
-    return conclude(job, Measured(field, plan, found, scored), context, seen.warnings)
+    with ExitStack() as stack:
+        crew = None
+        if options.processes > 1 and device == "cpu":
+            crew = stack.enter_context(Crew(field.blocks, options.processes))
+        run = runner(field, crew, progress, keep)
+        found = search(field, plan.plan, training_for(options, len(field.splits[0][2].train)), run)
+        scored = {name: tuned(found, field, name)[0] for name in ["none", *names]}
+        scored = {"constant": constant_scores(field), **scored}
+        by_metric = {name: np.asarray(s.per_fold[METRIC[table.task]]) for name, s in scored.items()}
+        context = replace(seen.context, resources=resources, scores=by_metric, repeats=plan.repeats)
+        progress("refitting", 0, 1)
+        job = Job(table, parts, options, groups, device, began)
+        return conclude(job, Measured(field, plan, found, scored, run), context, seen.warnings)
 
 
 def pick_device(name: str) -> str:
@@ -142,16 +152,16 @@ def plan_within(
     return field, plan
 
 
-def compare_all(field: Arena, plan: Budgeted, options: Options, progress: Progress, keep: Keep | None) -> Search:
-    """Train the plan's population on the workers and extend grids where the best strength is on an edge."""
+def runner(field: Arena, crew: Crew | None, progress: Progress, keep: Keep | None) -> Run:
+    """Return what trains a design of an arena on the workers."""
 
     def run(design: Design) -> Population:
         return train_population(
             field.blocks,
             design,
-            workers=options.processes,
+            crew=crew,
             progress=lambda done, total: progress("training networks", done, total),
             keep=keep,
         )
 
-    return search(field, plan.plan, training_for(options, len(field.splits[0][2].train)), run)
+    return run

@@ -13,7 +13,7 @@ from ..results import CandidateScores, Interval
 from .evidence import interval
 from .prepare import Arena
 from .score import METRICS, bootstrap, score
-from .search import Search, best_setting, mean_losses
+from .search import Search, best_setting
 
 Rule = Callable[[Mapping[str, np.ndarray], int, float], str]
 """(scores per inner fold, higher is better; number of inner folds; equivalence region) -> penalty."""
@@ -87,19 +87,3 @@ def sealed_scores(model: Model, sealed: Table, seed: int) -> dict[str, Interval]
     point = score(sealed.task, sealed.y, said)
     spread = bootstrap(sealed.task, sealed.y, said, seed)
     return {m: Interval(point[m], *spread[m]) for m in METRICS[sealed.task]}
-
-
-def one_standard_error(found: Search, penalty: str, dropout: float) -> float:
-    """Return lam_1se: the strongest lam whose validation loss is within one standard error of the best.
-
-    SE = sd(ddof = 1)/sqrt(K) of the fold means at the minimum (Hastie, Tibshirani & Friedman 2009, section 7.10).
-    """
-    members = found.population.select(penalty=penalty)
-    losses = mean_losses(members)
-    lam = min((s for s in losses if s[1] == dropout), key=lambda s: losses[s])[0]
-    folds = sorted({m.fold for m in members})
-    at_best = [
-        np.mean([m.valid_loss for m in members if (m.lam, m.dropout, m.fold) == (lam, dropout, f)]) for f in folds
-    ]
-    bar = losses[(lam, dropout)] + np.std(at_best, ddof=1) / np.sqrt(len(folds))
-    return max(s[0] for s, value in losses.items() if s[1] == dropout and value <= bar)

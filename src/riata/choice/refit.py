@@ -45,8 +45,11 @@ def refit(
     seeds: int,
     device: str,
     groups: Mapping[str, str] | None,
+    selected: np.ndarray | None = None,
 ) -> tuple[Model, list[MemberResult]]:
     """Train ``seeds`` networks on every row of the pool, for ``share`` of the usual number of epochs.
+
+    ``selected`` (G,) restricts the networks to some groups: the weights of the others are 0.0 throughout.
 
     Returns the model (the mean of their outputs) and their results, KKT residuals on the pool among them.
     """
@@ -65,7 +68,7 @@ def refit(
     for seed in range(seeds):
         design = Design(
             (Member(penalty, lam, dropout, 0, seed, LEARNING_RATE),),
-            (Split(0, everything, nothing, nothing),),
+            (Split(0, everything, nothing, nothing, columns=None if selected is None else selected[group]),),
             training,
         )
         fitted, found = fit_chunk(blocks, design, [0])

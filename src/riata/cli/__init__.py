@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .signals import watching
+from .signals import Stop, watching
 
 __all__ = ["main"]
 
@@ -31,12 +31,13 @@ def main(argv: list[str] | None = None) -> int:
     0
     """
     words = sys.argv[1:] if argv is None else list(argv)
-    with watching(process=argv is None) as stop:
-        try:
+    stop = Stop()
+    try:
+        with watching(stop, process=argv is None):
             from .app import run
 
             return run(words)
-        except BaseException as error:  # noqa: BLE001  (whatever it is, the user gets one line and an exit code)
-            from .outcome import report
+    except BaseException as error:  # whatever it is, the user gets one line and an exit code
+        from .outcome import report
 
-            return report(error, stop.asked, words)
+        return report(error, stop.asked, words)

@@ -17,6 +17,7 @@ from .arguments import (
     QUIET,
     READING,
     SAYING,
+    SCALING,
     TABLE,
     TARGET,
     TRAINING,
@@ -26,7 +27,11 @@ from .arguments import (
     command,
 )
 
-PATH = tuple(o for o in TRAINING if o.name in ("hidden", "folds", "seeds", "path_length"))
+PENALTY = Option("penalty", "none, l2, l1, elastic_net, group_lasso or sparse_group_lasso.", shown="P", required=True)
+LAMS = Option("lams", "Strengths, instead of an automatic grid.", shown="0.1,0.01")
+TO = Option("to", "File to write, CSV, TSV or Parquet by its ending [stdout].", shown="FILE")
+# the folds of a path are drawn by rows: it takes no subjects
+PATH = (*(o for o in READING if o.name != "group_column"), SCALING, *TRAINING, WRITING[0])
 COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
     ("choose", "choose:choose", (TABLE, TARGET, *CHOOSE), "The main job: decide, refit, report."),
     (
@@ -38,22 +43,13 @@ COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
     (
         "path",
         "path:path",
-        (
-            TABLE,
-            TARGET,
-            Option("penalty", "none, l2, l1, elastic_net, group_lasso or sparse_group_lasso.", shown="P", required=True),
-            Option("lams", "Strengths, instead of an automatic grid.", shown="0.1,0.01"),
-            *READING,
-            *PATH,
-            WRITING[0],
-            *SAYING,
-        ),
+        (TABLE, TARGET, PENALTY, LAMS, *PATH, *SAYING),
         "One penalty's whole path.",
     ),
     (
         "predict",
         "predict:predict",
-        (OUT, TABLE, Option("to", "File to write, CSV, TSV or Parquet by its ending [stdout].", shown="FILE"), QUIET, DEBUG),
+        (OUT, TABLE, TO, QUIET, DEBUG),
         "Score new rows with the model that choose wrote.",
     ),
     ("report", "folder:report", (OUT, QUIET, DEBUG), "Write the report again from the run's folder."),

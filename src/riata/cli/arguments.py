@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError
-from .outcome import ReaderGone
+from .outcome import ReaderGoneError
 from .signals import Stopped
 
 Given = Mapping[str, Any]
@@ -89,9 +89,13 @@ def switch(name: str, help_: str) -> Option:
     return Option(name, help_, bool)
 
 
-TABLE = Option("table", "CSV, TSV, Parquet or ARFF, also gzipped; - is stdin.", shown="TABLE", positional=True, required=True)
+TABLE = Option(
+    "table", "CSV, TSV, Parquet or ARFF, also gzipped; - is stdin.", shown="TABLE", positional=True, required=True
+)
 OUT = Option("run", "The folder that riata choose wrote.", shown="OUT", positional=True, required=True)
 TARGET = Option("target", "The column to predict.", shown="COL", required=True)
+
+SCALING = Option("scaling", "standard, or quantile for heavy tails [standard].", shown="standard|quantile")
 
 READING = (
     Option("task", "auto, classification or regression [auto].", shown="auto|classification|regression"),
@@ -105,7 +109,7 @@ LOOKING = (
     Option("goal", "prediction, or selection: fewer variables [prediction].", shown="prediction|selection"),
     Option("chart", "The flowchart to walk: default or classic [default].", shown="default|classic"),
     Option("picture", "Are the columns one picture: auto, no, or its size [auto].", shown="WxH|no|auto"),
-    Option("scaling", "standard, or quantile for heavy tails [standard].", shown="standard|quantile"),
+    SCALING,
 )
 TRAINING = (
     Option("hidden", "Widths of the hidden layers; none is a linear model [64,64].", shown="64,64"),
@@ -144,7 +148,7 @@ def command(run: Callable[[Given], None], options: Sequence[Option], help_: str)
         try:
             run({option.name: option.read(given[option.name]) for option in options})
         except BrokenPipeError:
-            raise ReaderGone from None
+            raise ReaderGoneError from None
         except KeyboardInterrupt:
             raise Stopped from None
 

@@ -10,6 +10,7 @@ from .arguments import Given
 from .folders import out_folder, sweep
 from .progress import shown
 from .say import raw, say
+from .signals import shield_workers
 from .tables import groups_of, options_of, table_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def decide_and_write(given: Given, table: Table, options: Options, groups: dict[
     folder = out_folder(given["out"], table.name)
     typed = {f.name: getattr(options, f.name) for f in fields(options)}
     facts = facts_of(table, typed, groups)
+    if options.processes > 1:
+        shield_workers()
     with Journal.open(folder / "journal.sqlite", facts, resume=given["resume"]) as journal:
         with shown(given["quiet"]) as progress:
             decision = api.choose(table, groups=groups, progress=progress, keep=journal, **typed)

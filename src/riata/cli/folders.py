@@ -55,7 +55,9 @@ def out_folder(out: str | None, name: str) -> Path:
     if taken:
         raise InputError(one_line(f"--out {folder}: {taken[0]} in it is a folder; move it, or type another --out"))
     if not os.access(there, os.W_OK | os.X_OK):
-        raise ResourceError(one_line(f"--out {folder}: {there} cannot be written to; check its rights, or type another --out"))
+        raise ResourceError(
+            one_line(f"--out {folder}: {there} cannot be written to; check its rights, or type another --out")
+        )
     return folder
 
 

@@ -20,13 +20,13 @@ USAGE = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickExcept
 """Base class of everything typer says about how a command was typed."""
 
 
-class ReaderGone(Exception):
+class ReaderGoneError(Exception):
     """Whoever read our output has closed it."""
 
 
 def report(error: BaseException, signal_number: int, words: Sequence[str]) -> int:
     """Say what happened in one line on stderr and return the exit code."""
-    if isinstance(error, ReaderGone):
+    if isinstance(error, ReaderGoneError | SystemExit):  # typer leaves when it finds stdout closed
         _discard_stdout()
         return 0
     code, line = judge(error, signal_number, words)

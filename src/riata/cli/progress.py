@@ -75,6 +75,6 @@ def bar() -> Iterator[Progress]:
         task = drawn.add_task("reading", total=None)
 
         def tell(stage: str, done: int, total: int) -> None:
-            drawn.update(task, description=stage, completed=done, total=total if done else None)
+            drawn.update(task, description=stage, completed=done, total=max(total, 1))
 
         yield tell

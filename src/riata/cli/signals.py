@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -29,18 +29,19 @@ class Stop:
 
 
 @contextmanager
-def watching(process: bool) -> Iterator[Stop]:
+def watching(stop: Stop, process: bool) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into :class:`Stopped` while the block runs.
 
     Parameters
     ----------
+    stop : Stop
+        Told which signal came.
     process : bool
         The block is the whole process: Ctrl-C is kept from the workers (they would each print a traceback; this
         process ends them), and signals that come after the block are ignored. Otherwise the old handlers come back.
     """
-    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
-        yield stop
+        yield
         return
 
     def obey(number: int, frame: FrameType | None) -> None:
@@ -48,6 +49,7 @@ def watching(process: bool) -> Iterator[Stop]:
             return
         stop.asked, stop.unwinding = stop.asked or number, True
         _leave_in_time(stop.asked)
+        end_half_started(frame)
         end_workers()
         raise Stopped
 
@@ -55,7 +57,7 @@ def watching(process: bool) -> Iterator[Stop]:
     if process:
         _keep_interrupts_from_workers(stop)
     try:
-        yield stop
+        yield
     finally:
         for number in LISTENED:
             signal.signal(number, signal.SIG_IGN if process else before[number])
@@ -68,6 +70,28 @@ def end_workers() -> None:
 
         for child in active_children():
             child.terminate()
+
+
+def end_half_started(frame: FrameType | None) -> None:
+    """End the worker that is being started where the signal came: multiprocessing does not know it yet."""
+    while frame is not None:
+        if frame.f_code.co_name == "_launch" and "multiprocessing" in frame.f_code.co_filename:
+            pid = getattr(frame.f_locals.get("self"), "pid", None)
+            if isinstance(pid, int):
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        frame = frame.f_back
+
+
+def shield_workers() -> None:
+    """Start multiprocessing's own helper now: when it starts, it lets SIGINT through again, also to later children."""
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        return
+    from multiprocessing import resource_tracker
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_in_time(number: int) -> None:

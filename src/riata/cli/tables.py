@@ -64,6 +64,6 @@ def table_of(given: Given, source: Any = None, target: str | None = None, name: 
         task=given["task"] or "auto",
         categorical=words.names(given["categorical"] or ""),
         drop=words.names(given["drop"] or ""),
-        group_column=given["group_column"],
+        group_column=given.get("group_column"),
         name=study_name(name or "table"),
     )

@@ -83,10 +83,7 @@ class BatchedEngine:
     loss: Loss
 
     def _inputs(self, params: Params, x: Tensor) -> tuple[Params, Tensor]:
-        if x.dim() == 3:
-            x = aligned(x)
-        else:
-            x = aligned(x.unsqueeze(0)).expand(params["first"].shape[0], *x.shape)
+        x = aligned(x) if x.dim() == 3 else aligned(x.unsqueeze(0)).expand(params["first"].shape[0], *x.shape)
         return {k: aligned(w) for k, w in params.items()}, x
 
     def _activate(self, i: int, pre: Tensor, masks: Masks | None, scratch: Scratch) -> tuple[Tensor, Tensor]:
@@ -110,7 +107,9 @@ class BatchedEngine:
         b_out = params["b_out"].unsqueeze(1)
         if not spec.hidden:
             return _Pass(products.to_outputs("out", x, params["first"]).add_(b_out), [], [])
-        h, acts, marks = spec.hidden[0], [], []
+        h = spec.hidden[0]
+        acts: list[Tensor] = []
+        marks: list[Tensor] = []
         pre = products.full("pre0", x, params["first"][..., :h]).add_(params["b1"].unsqueeze(1))
         for i in range(len(spec.hidden)):
             if i:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.model_selection import KFold, StratifiedKFold  # type: ignore[import-untyped]
 
 from ..data.say import refuse
 from ..engines import BatchedEngine, NetworkSpec
@@ -19,6 +17,7 @@ from ..population.design import Training
 from ..population.solve import NOT_CONVERGED, certificate, objective
 from ..population.train import OK, Rows
 from ..updates import Term
+from .frame import Frame, prepare, read_lams
 from .inputs import Inputs, read_inputs
 from .linear import linear_lam_max, linear_path
 from .network import Job, Plan, certify, fold_outputs, run_path
@@ -78,8 +77,9 @@ def fit_path(
     hidden : sequence of int
         Widths of the hidden layers; ``()`` is a linear model.
     lams : sequence of float, optional
-        Strengths >= 0. By default ``path_length`` of them, geometric, from the smallest that leaves no input (run,
-        and doubled until it does) down to 1/1000 of it. L2 leaves nothing out: its grid is 10 to 1e-4.
+        Strengths >= 0. By default ``path_length`` of them, geometric, down to 1/1000 of lam_max, the smallest at which
+        "no input" is stationary. A network's is run too: the path goes on at twice its largest strength until no
+        input is left in the fit on all rows. L2 leaves nothing out: its grid is 10 to 1e-4.
     folds : int
         Held-out folds; 0 fits all rows only.
     seeds : int
@@ -156,64 +156,6 @@ def fit_path(
     frame = prepare(inputs, options)
     run = _linear if options.rule == "newton" else _network
     return run(inputs, cost, asked, options, frame, began)
-
-
-def read_lams(lams: Any) -> np.ndarray | None:
-    """Return the strengths asked for, descending and distinct, or None."""
-    if lams is None:
-        return None
-    try:
-        found = np.unique(np.atleast_1d(np.asarray(lams, dtype=np.float64)))[::-1]
-    except (TypeError, ValueError):
-        raise refuse(f"lams is {lams!r}; expected numbers >= 0; pass e.g. [0.1, 0.01]") from None
-    if found.ndim != 1 or len(found) == 0 or not np.isfinite(found).all() or (found < 0).any():
-        raise refuse("lams holds something else than finite numbers >= 0; pass e.g. [0.1, 0.01]")
-    return found.copy()
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """The rows as the models read them: inputs (B, n, d), a block a fold and the last for all rows, and the folds."""
-
-    x: np.ndarray
-    fold_of: np.ndarray
-    centre: np.ndarray
-    scale: np.ndarray
-
-
-def prepare(inputs: Inputs, options: PathOptions) -> Frame:
-    """Draw the folds and scale the columns, by the training rows of each fold."""
-    x, d = inputs.x, inputs.x.shape[1]
-    fold_of = draw_folds(inputs, options)
-    if not options.standardize:
-        return Frame(x[None], fold_of, np.zeros(d), np.ones(d))
-    blocks = []
-    for f in [*range(options.folds), -1]:
-        rows = fold_of != f if f >= 0 else np.ones(len(x), dtype=bool)
-        centre, scale = x[rows].mean(0), x[rows].std(0)
-        scale = np.where(scale > 1e-12 * np.abs(x[rows]).max(0), scale, 1.0)
-        blocks.append((x - centre) / scale)
-    return Frame(np.stack(blocks), fold_of, centre, scale)
-
-
-def draw_folds(inputs: Inputs, options: PathOptions) -> np.ndarray:
-    """Return the fold of every row, stratified by class; empty without folds."""
-    n, k = len(inputs.y), options.folds
-    if k == 0:
-        return np.zeros(0, dtype=np.int64)
-    if k > n:
-        raise refuse(f"{k} folds for {n} rows; expected at most {n}; use folds={min(5, n)}")
-    if inputs.task == "classification":
-        least = int(np.bincount(inputs.y.astype(int)).min())
-        if least < k:
-            raise refuse(f"a class has {least} rows, fewer than the {k} folds; use folds={least}, or merge classes")
-        splits = StratifiedKFold(k, shuffle=True, random_state=options.seed).split(inputs.x, inputs.y)
-    else:
-        splits = KFold(k, shuffle=True, random_state=options.seed).split(inputs.x)
-    fold_of = np.empty(n, dtype=np.int64)
-    for f, (_, held) in enumerate(splits):
-        fold_of[held] = f
-    return fold_of
 
 
 def _grid(penalty: Penalty, largest: float, length: int) -> np.ndarray:

@@ -71,9 +71,7 @@ def read_numbers(X: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     for name in frame.columns:
         series = frame[name]
         if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
-            raise refuse(
-                f"{where.column(name)} holds {series.dtype}; expected numbers; encode it, or use riata.choose"
-            )
+            raise refuse(f"{where.column(name)} holds {series.dtype}; expected numbers; encode it, or use riata.choose")
         values = series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
@@ -163,7 +161,8 @@ def read_inputs(X: Any, y: Any, task: str = "auto", groups: Any = None) -> Input
     try:
         target = infer_target(series, Where("", np.arange(1, len(x) + 1)), task)
     except InputError as error:
-        raise refuse(str(error).replace("name another --target", "pass another y").replace("--task ", "task=")) from None
+        said = str(error).replace("name another --target", "pass another y").replace("--task ", "task=")
+        raise refuse(said) from None
     if not target.keep.all():
         row = int(np.flatnonzero(~target.keep)[0]) + 1
         raise refuse(f"y, row {row}: no value; expected one known value a row; drop the row")

@@ -11,7 +11,8 @@ from torch import Tensor
 from ..engines import Loss
 from ..groups import Groups, by_input
 from ..penalties import L2, ElasticNet, NoPenalty, Penalty
-from .newton import Cost, Problem, gradient_scale, make_problem, relative_residual, solve_linear
+from .problem import Cost, make_problem
+from .working_set import solve_linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ def linear_path(
     """
     turn = rotation(x, penalty)
     if turn is not None:
-        x = x @ turn
+        x = torch.matmul(x, turn)
         groups = by_input((x.shape[-1], loss.outputs)).to(x.device, x.dtype)
     problem, centre = make_problem(x, y, weight, loss)
     w = torch.zeros(len(weight), x.shape[-1] + 1, loss.outputs, dtype=x.dtype, device=x.device)
@@ -66,7 +67,7 @@ def linear_path(
     first, b_out = whole[:, :, :-1], whole[:, :, -1]
     b_out = b_out - torch.einsum("md,lmdk->lmk", centre, first)
     if turn is not None:
-        first = torch.einsum("dr,lmrk->lmdk", turn, first)
+        first = torch.matmul(turn, first)
     done = torch.stack([f.residual <= tol for f in found])
     return LinearPath(
         first.cpu().numpy(), b_out.cpu().numpy(), done.cpu().numpy(),
@@ -75,17 +76,17 @@ def linear_path(
 
 
 def rotation(x: Tensor, penalty: Penalty) -> Tensor | None:
-    """Return V (d, r) such that weights V b lose nothing, where the penalty does not see rotations and d > n.
+    """Return V (d, r) or (M, d, r) such that weights V b lose nothing, for d > n and a round penalty.
 
     Under a ridge (or nothing) the weights lie in the row space of x, so x V with x = U S V' has as many columns as
     rows (Hastie & Tibshirani 2004, *Efficient quadratic regularization for expression arrays*, eq. 9).
     """
-    round_ = isinstance(penalty, L2 | NoPenalty) or (isinstance(penalty, ElasticNet) and penalty.alpha == 1)
-    if not round_ or x.dim() != 2 or x.shape[1] <= x.shape[0]:
+    blind = isinstance(penalty, L2 | NoPenalty) or (isinstance(penalty, ElasticNet) and penalty.alpha == 1)
+    if not blind or x.shape[-1] <= x.shape[-2]:
         return None
     # the centred rows span what an intercept leaves to the weights
-    _, size, vt = torch.linalg.svd(x - x.mean(0), full_matrices=False)
-    return vt[size > size[0] * 1e-12].T.contiguous() if float(size[0]) > 0 else None
+    vt: Tensor = torch.linalg.svd(x - x.mean(-2, keepdim=True), full_matrices=False)[2]
+    return vt.mT.contiguous()
 
 
 def linear_lam_max(x: Tensor, y: Tensor, loss: Loss, penalty: Penalty, groups: Groups) -> float:
@@ -94,11 +95,6 @@ def linear_lam_max(x: Tensor, y: Tensor, loss: Loss, penalty: Penalty, groups: G
     w = torch.zeros(1, x.shape[-1] + 1, loss.outputs, dtype=x.dtype, device=x.device)
     w[:, -1] = loss.null(y)
     return float(penalty.lam_max(problem.gradient(w)[:, :-1], groups)[0])
-
-
-def kkt(problem: Problem, cost: Cost, w: Tensor) -> Tensor:
-    """Return the relative KKT residual of w (M, d + 1, K), (M,): the number that ``tol`` bounds."""
-    return relative_residual(problem, cost, w, gradient_scale(problem, cost.groups))
 
 
 def corrected_elastic_net(
@@ -134,5 +130,3 @@ def corrected_elastic_net(
         raise ValueError(f"lam2 is {lam2}; expected >= 0")
     grown = (1 + lam2) * weights
     return grown, intercept + means @ (weights - grown)
-
-

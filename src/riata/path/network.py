@@ -231,6 +231,7 @@ def certify(job: Job, lams: np.ndarray, lane: Lane, seed: int) -> Certified:
     epochs = np.array([e[0] for e in lane.best_epoch])
     return Certified(params, np.array(kkts), np.array(objectives), epochs, states)
 
+
 def fold_outputs(job: Job, lane: Lane, folds: int, seeds: int) -> list[list[list[np.ndarray]]]:
     """Return the raw outputs on the held-out rows: [strength][fold][seed] -> (rows, K)."""
     data, engine = job.data(), job.engine()
@@ -244,4 +245,3 @@ def fold_outputs(job: Job, lane: Lane, folds: int, seeds: int) -> list[list[list
             row.append([one.double().cpu().numpy() for one in z])
         found.append(row)
     return found
-

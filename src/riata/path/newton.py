@@ -10,129 +10,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..engines import Loss
-from ..groups import Groups
-from ..penalties import L1, L2, ElasticNet, GroupLasso, NoPenalty, Penalty, SparseGroupLasso
+from .problem import Cost, Problem, largest_eigenvalue, relative_residual
 
-CURVATURE = {"squared": 1.0, "logistic": 0.25, "softmax": 0.5}
-"""Largest second derivative of the loss in the outputs."""
 PROX_STEPS = 8
+LOCAL_MARGIN = 2.0
 NEWTON_STEPS = 12
 LARGEST_SYSTEM = 4000
 """Live weights beyond which no Newton system is built (proximal gradient alone goes on)."""
+LARGEST_DESIGN = 20_000_000
+"""Numbers in the members' live columns beyond which they take their Newton steps one after another."""
 DAMPING = 1e-11
+DAMPINGS = 6
 HALVINGS = 14
-
-
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """The smooth part of M linear problems, with the intercept as a last column of ones.
-
-    Attributes
-    ----------
-    x : Tensor (M, n, d + 1)
-        Centred inputs and ones; the members' own or expanded.
-    share : Tensor (M, n)
-        Row weights that sum to 1.
-    square : Tensor (M, d + 1)
-        Weighted mean square of every column; at least tiny.
-    top : Tensor (M,)
-        Upper bound of the curvature in the metric ``square``.
-    """
-
-    x: Tensor
-    y: Tensor
-    share: Tensor
-    loss: Loss
-    square: Tensor
-    top: Tensor
-
-    def value(self, w: Tensor) -> Tensor:
-        """Return the mean loss at w (M, d + 1, K), (M,)."""
-        return self.loss.value(torch.bmm(self.x, w), self.y, self.share)
-
-    def gradient(self, w: Tensor) -> Tensor:
-        """Return the gradient at w, (M, d + 1, K)."""
-        return torch.bmm(self.x.transpose(1, 2), self.loss.gradient(torch.bmm(self.x, w), self.y, self.share))
-
-    def take(self, members: Tensor) -> Problem:
-        """Return the problems of these members."""
-        x = self.x[:1].expand(len(members), -1, -1) if self.x.stride(0) == 0 else self.x[members]
-        return Problem(x, self.y, self.share[members], self.loss, self.square[members], self.top[members])
-
-
-def make_problem(x: Tensor, y: Tensor, weight: Tensor, loss: Loss) -> tuple[Problem, Tensor]:
-    """Return the problem of inputs x (n, d) or (M, n, d) and row weights (M, n), and the centre taken off, (M, d).
-
-    Centring moves only the free intercept, so the problem stays the same; it makes raw columns tractable.
-    """
-    count = len(weight)
-    centre = x.mean(-2, keepdim=True)
-    whole = torch.cat([x - centre, torch.ones_like(x[..., :1])], -1)
-    whole = whole.expand(count, -1, -1) if whole.dim() == 2 else whole
-    share = weight / weight.sum(1, keepdim=True)
-    square = torch.bmm(share.unsqueeze(1), whole.square()).squeeze(1)
-    square = torch.where(square > 0, square, torch.ones_like(square))
-    top = spectral(whole, share, square) * CURVATURE[loss.kind]
-    return Problem(whole, y, share, loss, square, top), centre.reshape(-1, x.shape[-1]).expand(count, -1)
-
-
-def spectral(x: Tensor, share: Tensor, square: Tensor, steps: int = 30) -> Tensor:
-    """Return the largest eigenvalue of the weighted Gram matrix of the normalised columns, (M,), and 5% on top."""
-    scale = square.rsqrt()
-    v = torch.linspace(1.0, 2.0, x.shape[2], dtype=x.dtype, device=x.device).expand(len(x), -1)
-    size = torch.ones_like(v[:, 0])
-    for _ in range(steps):
-        v = v / v.norm(dim=1, keepdim=True).clamp_min(1e-300)
-        z = torch.bmm(x, (v * scale).unsqueeze(2)).squeeze(2) * share
-        v = torch.bmm(z.unsqueeze(1), x).squeeze(1) * scale
-        size = v.norm(dim=1)
-    return (1.05 * size).clamp_min(1e-12)
-
-
-@dataclass(frozen=True, eq=False)
-class Cost:
-    """The penalty of M linear problems, on all but the intercept row."""
-
-    penalty: Penalty
-    lam: Tensor
-    groups: Groups
-
-    def take(self, members: Tensor) -> Cost:
-        """Return the cost of these members."""
-        return Cost(self.penalty, self.lam[members], self.groups)
-
-    def value(self, w: Tensor) -> Tensor:
-        """Return the penalty at w (M, d + 1, K), (M,)."""
-        return self.penalty.value(w[:, :-1], self.lam, self.groups)
-
-    def prox(self, w: Tensor, step: Tensor) -> Tensor:
-        """Return the prox in the metric 1/step, (M, d + 1, K), the intercept untouched."""
-        some = self.penalty.prox(w[:, :-1].contiguous(), step[:, :-1], self.lam, self.groups)
-        return torch.cat([some, w[:, -1:]], 1)
-
-    def parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return lam1 (M,), lam2 (M,) and the factor of every group norm (M, G).
-
-        lam1 ||w||_1 + lam2/2 ||w||^2 + sum_g factor_g ||w_g|| is every penalty of :mod:`riata.penalties`.
-        """
-        lam, p = self.lam, self.penalty
-        none, weight = torch.zeros_like(lam), self.groups.weight.to(lam.dtype)
-        group = lam.unsqueeze(1) * weight
-        match p:
-            case NoPenalty():
-                return none, none, 0 * group
-            case L1():
-                return lam, none, 0 * group
-            case L2():
-                return none, lam, 0 * group
-            case ElasticNet():
-                return p.lam1(lam), p.lam2_of(lam), 0 * group
-            case GroupLasso():
-                return none, none, group
-            case SparseGroupLasso():
-                return p.mix * lam, none, (1 - p.mix) * group
-        raise TypeError(f"no Newton step for {p.name}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,50 +33,20 @@ class LinearFit:
     cycles: Tensor
 
 
-def relative_residual(problem: Problem, cost: Cost, w: Tensor, scale: tuple[Tensor, Tensor]) -> Tensor:
-    """Return the worse of the KKT residual in raw and in normalised columns, relative to ``scale``, (M,)."""
-    grad = problem.gradient(w)
-    per_group = cost.penalty.residual(w[:, :-1], grad[:, :-1], cost.lam, cost.groups)
-    least = smallest_norm(problem, cost.groups)
-    free = grad[:, -1].norm(dim=1)
-    raw = torch.maximum(per_group.amax(1), free) / scale[0]
-    return torch.maximum(raw, torch.maximum((per_group / least).amax(1), free) / scale[1])
-
-
-def smallest_norm(problem: Problem, groups: Groups) -> Tensor:
-    """Return the smallest column norm in each group, (M, G)."""
-    inverse = problem.square[:, :-1].rsqrt().unsqueeze(2)
-    wide = inverse.expand(-1, -1, groups.shape[1])
-    return groups.largest(wide).reciprocal()
-
-
-def gradient_scale(problem: Problem, groups: Groups) -> tuple[Tensor, Tensor]:
-    """Return the largest group norm of the gradient without inputs, in raw and in normalised columns, (M,) each."""
-    w = torch.zeros(len(problem.share), problem.x.shape[2], problem.loss.outputs, dtype=torch.float64)
-    w = w.to(problem.x.device)
-    w[:, -1] = torch.stack([problem.loss.null(problem.y, s) for s in problem.share])
-    grad = problem.gradient(w)[:, :-1]
-    norms = groups.norms(grad)
-    eased = groups.norms(grad * problem.square[:, :-1].rsqrt().unsqueeze(2))
-    floor = 1e-8 * torch.ones_like(norms[:, 0])
-    return torch.maximum(norms.amax(1), floor), torch.maximum(eased.amax(1), floor)
-
-
-def solve_linear(
-    problem: Problem, cost: Cost, w: Tensor, *, tol: float = 1e-9, cycles: int = 400
+def solve(
+    problem: Problem, cost: Cost, w: Tensor, scale: tuple[Tensor, Tensor], *, tol: float, cycles: int
 ) -> LinearFit:
-    """Minimise mean loss + penalty of M linear problems from w.
+    """Minimise mean loss + penalty of M linear problems from w, over all columns at once.
 
     Each cycle takes a few accelerated proximal steps in the metric of the column norms, which find the live weights in
     finitely many steps, then one damped Newton step on them, accepted only where it lowers the objective. Members
-    leave when their residual is at most ``tol`` (relative to the gradient without inputs).
+    leave when their residual is at most ``tol``, relative to ``scale``.
 
     References
     ----------
     Bareilles, Iutzeler & Malick 2023, *Newton acceleration on manifolds identified by proximal gradient methods*,
     algorithm 3; Beck & Teboulle 2009, *FISTA*, eqs. (4.1)-(4.3).
     """
-    scale = gradient_scale(problem, cost.groups)
     out = w.clone()
     residual = relative_residual(problem, cost, w, scale)
     used = torch.zeros(len(w), dtype=torch.int64, device=w.device)
@@ -204,22 +63,46 @@ def solve_linear(
 
 
 def prox_steps(problem: Problem, cost: Cost, w: Tensor, steps: int = PROX_STEPS) -> Tensor:
-    """Return w after some accelerated proximal gradient steps in the metric of the column norms."""
-    step = (1.0 / (problem.top.unsqueeze(1) * problem.square)).unsqueeze(2).expand_as(w).contiguous()
+    """Return w after some accelerated proximal gradient steps in the metric of the column norms.
+
+    Their length follows the curvature at w, which is far below its bound where probabilities are near 0 or 1; members
+    whose objective that raises go back to w. A last plain step keeps to the bound, and cannot raise it.
+    """
     before, start = problem.value(w) + cost.value(w), w
+    top = problem.top
+    if problem.loss.kind != "squared":
+        top = torch.minimum(top, LOCAL_MARGIN * local_bound(problem, w))
+    step = (1.0 / (top.unsqueeze(1) * problem.square)).unsqueeze(2).expand_as(w).contiguous()
     y, theta = w, 1.0
     for _ in range(steps):
         fresh = cost.prox(y - step * problem.gradient(y), step)
         larger = 0.5 * (1 + (1 + 4 * theta * theta) ** 0.5)
         y = fresh + (theta - 1) / larger * (fresh - w)
         w, theta = fresh, larger
-    worse = problem.value(w) + cost.value(w) > before
+    worse = ~(problem.value(w) + cost.value(w) <= before)
     w = torch.where(worse.reshape(-1, 1, 1), start, w)
-    return cost.prox(w - step * problem.gradient(w), step)
+    safe = (1.0 / (problem.top.unsqueeze(1) * problem.square)).unsqueeze(2).expand_as(w).contiguous()
+    return cost.prox(w - safe * problem.gradient(w), safe)
+
+
+def local_bound(problem: Problem, w: Tensor) -> Tensor:
+    """Return the curvature of the loss at w in normalised columns, (M,)."""
+    z = torch.bmm(problem.x, w)
+    if problem.loss.kind == "logistic":
+        p = torch.sigmoid(z[..., 0])
+        curved = p * (1 - p)
+    else:
+        p = torch.softmax(z, dim=-1)
+        curved = (p * (1 - p)).amax(-1)
+    return largest_eigenvalue(problem.x, problem.share * curved, problem.square, 10)
 
 
 def newton_steps(problem: Problem, cost: Cost, w: Tensor, most: int = NEWTON_STEPS) -> Tensor:
     """Return w after Newton steps on its live weights, until they neither thin out nor promise a decrease."""
+    live = int((w != 0).flatten(1).sum(1).max()) + w.shape[2]
+    if len(w) > 1 and len(w) * problem.x.shape[1] * w.shape[2] * live > LARGEST_DESIGN:
+        each = [torch.tensor([i], device=w.device) for i in range(len(w))]
+        return torch.cat([newton_steps(problem.take(i), cost.take(i), w[i], most) for i in each])
     for _ in range(most):
         fresh, promise = newton_step(problem, cost, w)
         settled = ((fresh != 0) == (w != 0)).flatten(1).all(1) & (promise <= 1e-13)
@@ -243,7 +126,7 @@ def newton_step(problem: Problem, cost: Cost, w: Tensor) -> tuple[Tensor, Tensor
     index = torch.argsort(alive.to(torch.int8), dim=1, descending=True, stable=True)[:, :size]
     mask = alive.gather(1, index)
     slope, hessian = reduced(problem, cost, w, index, mask)
-    move = -solve_damped(hessian, slope)
+    move = -solve_damped(hessian, slope, problem.value(w) + cost.value(w))
     direction = torch.zeros_like(w).flatten(1).scatter(1, index, move * mask).reshape(w.shape)
     decrease = -(slope * move).sum(1)
     fresh, value = line_search(problem, cost, w, direction, decrease)
@@ -294,19 +177,28 @@ def curved_design(problem: Problem, w: Tensor, entry: Tensor, out: Tensor) -> Te
     return whole.reshape(len(w), -1, size)
 
 
-def solve_damped(hessian: Tensor, slope: Tensor) -> Tensor:
-    """Return H^-1 slope after unit scaling of the diagonal, with as little damping as Cholesky needs, (M, a)."""
+def solve_damped(hessian: Tensor, slope: Tensor, limit: Tensor) -> Tensor:
+    """Return H^-1 slope after unit scaling of the diagonal, (M, a), with as little damping as it needs.
+
+    It needs more where Cholesky fails, and where the step promises a decrease of more than ``limit`` (M,): an objective
+    that is >= 0 cannot fall below 0, so a larger promise comes from directions without curvature.
+    """
     scale = torch.diagonal(hessian, dim1=1, dim2=2).clamp_min(1e-300).rsqrt()
     unit = hessian * scale.unsqueeze(2) * scale.unsqueeze(1)
     eye = torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device)
-    damping = torch.full_like(slope[:, :1, None], DAMPING)
-    for _ in range(8):
-        factor, info = torch.linalg.cholesky_ex(unit + damping * eye)
-        if not bool((info > 0).any()):
+    damping = torch.full_like(limit, DAMPING)
+    found = torch.zeros_like(slope)
+    todo = torch.arange(len(slope), device=slope.device)
+    for _ in range(DAMPINGS):
+        factor, info = torch.linalg.cholesky_ex(unit[todo] + damping[todo, None, None] * eye)
+        move = torch.cholesky_solve((slope * scale)[todo].unsqueeze(2), factor).squeeze(2) * scale[todo]
+        promise = (move * slope[todo]).sum(1)
+        found[todo] = torch.where(torch.isfinite(move), move, torch.zeros_like(move))
+        todo = todo[(info > 0) | ~torch.isfinite(promise) | (promise > limit[todo])]
+        if len(todo) == 0:
             break
-        damping = torch.where((info > 0)[:, None, None], damping * 100, damping)
-    found = torch.cholesky_solve((slope * scale).unsqueeze(2), factor).squeeze(2) * scale
-    return torch.where(torch.isfinite(found), found, torch.zeros_like(found))
+        damping[todo] *= 100
+    return found
 
 
 def first_crossing(cost: Cost, w: Tensor, direction: Tensor, lines: Tensor, blocks: Tensor) -> Tensor:
@@ -328,9 +220,7 @@ def folded(cost: Cost, trial: Tensor, w: Tensor, lines: Tensor, blocks: Tensor) 
     return torch.cat([out, trial[:, -1:]], 1)
 
 
-def line_search(
-    problem: Problem, cost: Cost, w: Tensor, direction: Tensor, decrease: Tensor
-) -> tuple[Tensor, Tensor]:
+def line_search(problem: Problem, cost: Cost, w: Tensor, direction: Tensor, decrease: Tensor) -> tuple[Tensor, Tensor]:
     """Return the first of w + t direction, t = 1, the first kink, 1/2, 1/4, ..., that lowers the objective, and it.
 
     What crosses its kink at zero on the way stays at zero.

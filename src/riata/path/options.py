@@ -19,7 +19,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "direction": ("auto", "sparse_to_dense", "dense_to_sparse", "cold"),
     "device": ("auto", "cpu", "cuda", "mps"),
 }
-DIRECTION = {"bounded": "sparse_to_dense", "ridge": "dense_to_sparse"}
+DIRECTION = "dense_to_sparse"
 """Measured, see docs/decisions/0003-path-direction.md."""
 STEPS = 400
 """Mini-batch steps of the first stage of a path, where nobody says otherwise."""
@@ -117,7 +117,7 @@ class PathOptions:
     @property
     def way(self) -> str:
         """The direction that is used."""
-        return DIRECTION[self.form] if self.direction == "auto" else self.direction
+        return DIRECTION if self.direction == "auto" else self.direction
 
     @property
     def number(self) -> torch.dtype:

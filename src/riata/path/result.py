@@ -115,11 +115,11 @@ class PathResult:
 
         The last K columns of a network are its linear skip. Of standardized inputs where ``standardize=True``.
         """
-        return self.fits.params["first"][self.at(lam)].copy()
+        return np.array(self.fits.params["first"][self.at(lam)])
 
     def intercept(self, lam: float) -> np.ndarray:
         """Return the intercept of the outputs, (K,)."""
-        return self.fits.params["b_out"][self.at(lam)].copy()
+        return np.array(self.fits.params["b_out"][self.at(lam)])
 
     def predict(self, X: Any, lam: float) -> np.ndarray:
         """Return values (n,) for regression, probabilities (n, classes) for classification."""
@@ -128,7 +128,7 @@ class PathResult:
 
     def outputs(self, X: Any, lam: float) -> np.ndarray:
         """Return raw outputs (n, K): values, or logits."""
-        x, columns = read_numbers(X)
+        x, _ = read_numbers(X)
         if x.shape[1] != len(self.columns):
             raise InputError(
                 f"X has {x.shape[1]} columns; expected the {len(self.columns)} of the fit; pass the same columns"
@@ -137,8 +137,8 @@ class PathResult:
         params = {k: torch.as_tensor(v[i : i + 1]) for k, v in self.fits.params.items()}
         x = (x - self.centre) / self.scale
         live = (self.fits.params["first"][i] != 0).any(1)
-        x = torch.as_tensor(np.where(live, x, 0.0)).to(params["first"].dtype)
-        z = BatchedEngine(self.spec, self.loss).predict(params, x)[0].double().numpy()
+        rows = torch.as_tensor(np.where(live, x, 0.0)).to(params["first"].dtype)
+        z = BatchedEngine(self.spec, self.loss).predict(params, rows)[0].double().numpy()
         return z * self.y_scale + self.y_centre
 
     def kkt(self, lam: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.metrics import r2_score, roc_auc_score  # type: ignore[import-untyped]
+from sklearn.metrics import r2_score, roc_auc_score  # type: ignore[import-untyped,unused-ignore]
 
 from ..engines import Loss
 

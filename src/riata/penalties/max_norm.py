@@ -47,7 +47,7 @@ class MaxNorm:
         if step.ndim > 1:
             group_step(step, w, groups)
         norm = groups.sums(w * w).sqrt_()
-        return w * groups.spread(torch.where(norm > self.bound, self.bound / norm, 1.0))
+        return w * groups.spread((self.bound / norm).clamp_(max=1.0))
 
     def residual(self, w: Tensor, grad: Tensor, lam: Tensor, groups: Groups) -> Tensor:
         """Return the distance of -grad to the normal cone, (M, G).

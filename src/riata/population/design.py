@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -41,6 +41,8 @@ class Split:
     """Which rows train, which stop and tune (valid), and which score (test), and the block of X they read.
 
     Standardization belongs to the training rows of a split, so each split may have its own copy (block) of X.
+    ``columns``, a mask (d,), restricts the split's networks to some input columns: the others are read as 0 and their
+    weights are 0.0 from the start.
     """
 
     fold: int
@@ -48,6 +50,7 @@ class Split:
     valid: np.ndarray
     test: np.ndarray
     block: int = 0
+    columns: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,11 @@ class Design:
         for i, m in enumerate(self.members):
             together.setdefault((m.split, m.seed, m.penalty), []).append(i)
         return [ids[a : a + size] for ids in together.values() for a in range(0, len(ids), size)]
+
+    def piece(self, ids: Sequence[int]) -> Design:
+        """Return a design of some members of one split, which becomes the only one."""
+        members = tuple(replace(self.members[i], split=0) for i in ids)
+        return Design(members, (self.splits[self.members[ids[0]].split],), self.training)
 
 
 def nested_splits(fold_ids: np.ndarray, seeds: int, repeats: Sequence[int] = (0,)) -> list[tuple[int, int, Split]]:

@@ -128,7 +128,8 @@ class Journal:
         keys = self._keys(blocks, design)
         words, arrays = pack(results)
         row = (json.dumps([keys[i] for i in ids]), words, arrays)
-        self._write("INSERT INTO pieces (members, words, arrays) VALUES (?, ?, ?)", row)
+        piece = self._write("INSERT INTO pieces (members, words, arrays) VALUES (?, ?, ?)", row)
+        self._where.update({keys[i]: (piece, place) for place, i in enumerate(ids)})
 
     def recall(self, name: str) -> bytes | None:
         """Return what was remembered under ``name`` by the run that is resumed, or None."""
@@ -176,15 +177,17 @@ class Journal:
             self._begun = True
         return self._database
 
-    def _write(self, statement: str, row: tuple[Any, ...]) -> None:
-        def write() -> None:
+    def _write(self, statement: str, row: tuple[Any, ...]) -> int:
+        def write() -> int:
             with transaction(self._begin()) as database:
-                database.execute(statement, row)
+                return int(database.execute(statement, row).lastrowid or 0)
 
         try:
-            guarded(self.path, write)
+            return guarded(self.path, write)
         except sqlite3.DatabaseError as error:
-            raise ResourceError(f"cannot write {self.path}: {error}; leave out --resume, or give another --out") from None
+            raise ResourceError(
+                f"cannot write {self.path}: {error}; leave out --resume, or give another --out"
+            ) from None
 
     def _read(self, piece: int) -> list[MemberResult]:
         assert self._database is not None
@@ -209,7 +212,8 @@ def difference(path: Path, name: str, there: Any, here: Any) -> str:
     """Say which fact of a resumed run differs and what to type."""
     if name.startswith("--"):
         words = [json.dumps(v, ensure_ascii=False) for v in (there, here)]
-        return f"{path}: the run began with {name} {words[0]}, now it is {words[1]}; type it as before, or leave out --resume"
+        began = f"{path}: the run began with {name} {words[0]}, now it is {words[1]}"
+        return f"{began}; type it as before, or leave out --resume"
     if name == "table":
         return f"{path}: the run began with another table (its content differs); pass that table, or leave out --resume"
     return f"{path}: the run began with {name} {there}, this is {here}; leave out --resume to begin again"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from types import ModuleType
 from typing import Protocol
 
 import numpy as np
@@ -77,6 +80,8 @@ class Blocks:
     def rows(self, split: Split, which: np.ndarray) -> Rows:
         """Return some rows of a split's block on the device."""
         x = torch.as_tensor(self.x[split.block][which]).to(self.device)
+        if split.columns is not None:
+            x = x * torch.as_tensor(split.columns).to(x)
         return Rows(x, torch.as_tensor(self.y[split.block][which], dtype=torch.float32).to(self.device))
 
 
@@ -102,6 +107,8 @@ def fit_chunk(
     train = blocks.rows(split, split.train)
     valid = blocks.rows(split, split.valid) if len(split.valid) else None
     params = start_from or start(spec, blocks.loss, train, first.seed, len(ids))
+    if split.columns is not None:
+        params["first"].mul_(torch.as_tensor(split.columns).to(params["first"]).unsqueeze(-1))
     if design.training.update == "apg":
         fitted = fit_full_batch(engine, train, valid, terms, arms, design.training, params)
     else:
@@ -156,18 +163,63 @@ def describe(
     ]  # fmt: skip
 
 
-_WORKER: dict[str, Blocks | Design] = {}
+_WORKER: dict[str, Blocks] = {}
 
 
-def _prepare(blocks: Blocks, design: Design) -> None:
+def _prepare(blocks: Blocks) -> None:
     torch.set_num_threads(1)
-    _WORKER["blocks"], _WORKER["design"] = blocks, design
+    _WORKER["blocks"] = blocks
 
 
-def _work(ids: list[int]) -> list[MemberResult]:
-    blocks, design = _WORKER["blocks"], _WORKER["design"]
-    assert isinstance(blocks, Blocks) and isinstance(design, Design)
-    return fit_chunk(blocks, design, ids)[1]
+def _work(piece: Design) -> list[MemberResult]:
+    return fit_chunk(_WORKER["blocks"], piece, list(range(len(piece.members))))[1]
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep new processes from importing the user's script again, which would run it again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+class Crew:
+    """Worker processes of one torch thread each that hold the data; they start when first needed.
+
+    Used as a context: leaving it ends the processes.
+    """
+
+    def __init__(self, blocks: Blocks, workers: int):
+        self.blocks, self.workers = blocks, workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+            self._pool = None
+
+    def train(self, design: Design, chunks: list[list[int]]) -> Iterator[tuple[list[int], list[MemberResult]]]:
+        """Yield every chunk's members and results as they are finished."""
+        with _main_hidden():
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(
+                    self.workers, get_context("spawn"), initializer=_prepare, initargs=(self.blocks,)
+                )
+            jobs: dict[Future[list[MemberResult]], list[int]] = {
+                self._pool.submit(_work, design.piece(ids)): ids for ids in chunks
+            }
+        while jobs:
+            done, _ = wait(jobs, return_when=FIRST_COMPLETED)
+            for job in done:
+                ids = jobs.pop(job)
+                split = design.members[ids[0]].split
+                yield ids, [replace(r, split=split) for r in job.result()]
 
 
 def _here(blocks: Blocks, design: Design, chunks: list[list[int]]) -> Iterator[tuple[list[int], list[MemberResult]]]:
@@ -175,27 +227,12 @@ def _here(blocks: Blocks, design: Design, chunks: list[list[int]]) -> Iterator[t
         yield ids, fit_chunk(blocks, design, ids)[1]
 
 
-def _in_processes(
-    blocks: Blocks, design: Design, chunks: list[list[int]], workers: int
-) -> Iterator[tuple[list[int], list[MemberResult]]]:
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_prepare, initargs=(blocks, design)) as pool:
-        jobs: dict[Future[list[MemberResult]], list[int]] = {pool.submit(_work, ids): ids for ids in chunks}
-        try:
-            while jobs:
-                done, _ = wait(jobs, return_when=FIRST_COMPLETED)
-                for job in done:
-                    yield jobs.pop(job), job.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
 def train_population(
     blocks: Blocks,
     design: Design,
     *,
     workers: int = 1,
+    crew: Crew | None = None,
     chunk: int = CHUNK,
     progress: Progress | None = None,
     keep: Keep | None = None,
@@ -206,19 +243,22 @@ def train_population(
     ----------
     workers : int
         Processes, one torch thread each; 1 trains here. The result does not depend on it, nor on ``chunk``.
+    crew : Crew
+        Processes that hold ``blocks`` already, for several designs on the same data.
     keep : Keep
         Asked for members that are already there and given every finished chunk, in the calling process.
     """
     began = time.perf_counter()
     found = keep.known(blocks, design) if keep is not None else {}
     chunks = [c for c in ([i for i in ids if i not in found] for ids in design.chunks(chunk)) if c]
-    # small pieces of work in a pool cost more to start than to do
-    pool = workers > 1 and len(chunks) > 1 and blocks.device == "cpu"
-    pieces = _in_processes(blocks, design, chunks, workers) if pool else _here(blocks, design, chunks)
-    for ids, results in pieces:
-        found.update(zip(ids, results, strict=True))
-        if keep is not None:
-            keep.add(blocks, design, ids, results)
-        if progress is not None:
-            progress(len(found), len(design.members))
+    own = Crew(blocks, workers) if crew is None and workers > 1 and blocks.device == "cpu" else None
+    with own or nullcontext():
+        hands = crew or own
+        share = hands is not None and len(chunks) > 1
+        for ids, results in hands.train(design, chunks) if hands and share else _here(blocks, design, chunks):
+            found.update(zip(ids, results, strict=True))
+            if keep is not None:
+                keep.add(blocks, design, ids, results)
+            if progress is not None:
+                progress(len(found), len(design.members))
     return Population(tuple(found[i] for i in range(len(design.members))), time.perf_counter() - began)

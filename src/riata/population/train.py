@@ -129,7 +129,12 @@ class _Best:
         bar = torch.where(torch.isinf(before), before, before - self.training.min_delta * before.abs())
         better = finite & ((loss < bar) | (not self.early))
         won = better.nonzero().flatten()
-        if len(won):
+        if len(won) == len(self.loss):
+            self.loss.copy_(loss)
+            self.epoch.fill_(epoch)
+            for k, w in params.items():
+                self.params[k].copy_(w)
+        elif len(won):
             rows = live[won]
             self.loss[rows], self.epoch[rows] = loss[won], epoch
             for k, w in params.items():
@@ -157,7 +162,7 @@ def fit_minibatch(
     """
     keep_freed_memory()
     update, scratch = make_update(training), Scratch()
-    params = {k: aligned(w) for k, w in params.items()}
+    params = {k: aligned(w.clone()) for k, w in params.items()}
     state: State = update.init(params, terms)
     monitor = valid if valid is not None else train
     best = _Best(params, training, training.early_stopping and valid is not None)
