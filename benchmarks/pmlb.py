@@ -44,8 +44,8 @@ OTHERS = {
         lambda s: RandomForestRegressor(500, random_state=s),
     ),
     "mlp": (
-        lambda s: make_pipeline(StandardScaler(), MLPClassifier((64, 64), early_stopping=True, random_state=s)),
-        lambda s: make_pipeline(StandardScaler(), MLPRegressor((64, 64), early_stopping=True, random_state=s)),
+        lambda s: make_pipeline(StandardScaler(), MLPClassifier(hidden_layer_sizes=(64, 64), early_stopping=True, random_state=s)),
+        lambda s: make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(64, 64), early_stopping=True, random_state=s)),
     ),
 }
 
@@ -62,16 +62,16 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     return frame.to_numpy(float), y.to_numpy(float), "regression"
 
 
-def decide(x: np.ndarray, y: np.ndarray, task: str, test: np.ndarray, budget: str, seed: int) -> tuple[np.ndarray, str]:
+def decide(x: np.ndarray, y: np.ndarray, task: str, test: np.ndarray, budget: str, seed: int, workers: int) -> tuple[np.ndarray, str]:
     """Return the decided network's prediction on the test rows, and its penalty."""
     target = y if task == "regression" else np.array([f"{v:03d}" for v in y])
-    made = riata.choose(x, target, task=task, budget=budget, seed=seed)
+    made = riata.choose(x, target, task=task, budget=budget, seed=seed, workers=workers)
     rows = pd.DataFrame(test, columns=[f"x{i + 1}" for i in range(test.shape[1])])
     said = made.model.predict_proba(rows) if task == "classification" else made.model.predict(rows)[:, None]
     return said, made.verdict["penalty"]
 
 
-def one(name: str, path: Path, split: int, budget: str) -> list[dict[str, object]]:
+def one(name: str, path: Path, split: int, budget: str, workers: int) -> list[dict[str, object]]:
     """Score every method on one split of one table."""
     x, y, task = read(path)
     stratify = y if task == "classification" else None
@@ -81,7 +81,7 @@ def one(name: str, path: Path, split: int, budget: str) -> list[dict[str, object
     for method in ["riata", *OTHERS]:
         began, note = time.perf_counter(), ""
         if method == "riata":
-            said, note = decide(x, y, task, xt, budget, split)
+            said, note = decide(x, y, task, xt, budget, split, workers)
         else:
             model = OTHERS[method][task == "regression"](split).fit(x, y)
             said = model.predict_proba(xt) if task == "classification" else model.predict(xt)[:, None]
@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=Path("pmlb.csv"))
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--budget", default="20s")
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--summary", action="store_true")
     args = parser.parse_args()
     warnings.filterwarnings("ignore")
@@ -121,7 +122,7 @@ def main() -> None:
             name = path.name.removesuffix(".tsv.gz")
             if (name, split) in done:
                 continue
-            rows = one(name, path, split, args.budget)
+            rows = one(name, path, split, args.budget, args.workers)
             fresh = not args.to.exists()
             with args.to.open("a", newline="") as file:
                 writer = csv.DictWriter(file, list(rows[0]))

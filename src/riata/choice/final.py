@@ -85,5 +85,5 @@ def sealed_scores(model: Model, sealed: Table, seed: int) -> dict[str, Interval]
     """Open the sealed rows once: score the refitted model there, with bootstrap intervals."""
     said = model.outputs(model.encoder.transform(sealed.values))
     point = score(sealed.task, sealed.y, said)
-    spread = bootstrap(sealed.task, sealed.y, said, seed)
+    spread = bootstrap(sealed.task, sealed.y, said, seed, sealed.subject)
     return {m: Interval(point[m], *spread[m]) for m in METRICS[sealed.task]}

@@ -20,8 +20,8 @@ from .search import Plan
 from .training import LEARNING_RATE
 
 DOUBLINGS = 5
-SAFETY = 1.25
-"""The estimate is raised by this much before it is held against the budget."""
+SAFETY = 1.4
+"""The estimate is raised by this much, for grids that have to be extended and for machines that are shared."""
 SHARE = 0.8
 """Share of the budget that the comparison may take; the rest is for reading, refitting and the report."""
 LIGHT = (0.03, 0.01, 0.003)

@@ -66,9 +66,9 @@ def constant_prediction(task: str, y_train: np.ndarray, classes: int, rows: int)
 
 
 def bootstrap(
-    task: str, y: np.ndarray, prediction: np.ndarray, seed: int, draws: int = 1000
+    task: str, y: np.ndarray, prediction: np.ndarray, seed: int, subject: np.ndarray | None = None, draws: int = 1000
 ) -> dict[str, tuple[float, float]]:
-    """Return the 95% percentile interval of every metric over rows drawn with replacement.
+    """Return the 95% percentile interval of every metric over rows, or whole subjects, drawn with replacement.
 
     References
     ----------
@@ -76,8 +76,11 @@ def bootstrap(
     """
     rng = np.random.default_rng(seed)
     found: dict[str, list[float]] = {m: [] for m in METRICS[task]}
+    units = [np.array([i]) for i in range(len(y))] if subject is None else []
+    if subject is not None:
+        units = [np.flatnonzero(subject == s) for s in np.unique(subject)]
     for _ in range(draws):
-        rows = rng.integers(0, len(y), len(y))
+        rows = np.concatenate([units[i] for i in rng.integers(0, len(units), len(units))])
         for name, value in score(task, y[rows], prediction[rows]).items():
             found[name].append(value)
     return {m: tuple(np.nanquantile(v, [0.025, 0.975]).tolist()) for m, v in found.items()}
