@@ -16,8 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import riata
-from riata.choice.score import score
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -29,6 +27,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+import riata
+from riata.choice.score import score
 
 OTHERS = {
     "linear": (
@@ -44,8 +45,12 @@ OTHERS = {
         lambda s: RandomForestRegressor(500, random_state=s),
     ),
     "mlp": (
-        lambda s: make_pipeline(StandardScaler(), MLPClassifier(hidden_layer_sizes=(64, 64), early_stopping=True, random_state=s)),
-        lambda s: make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(64, 64), early_stopping=True, random_state=s)),
+        lambda s: make_pipeline(
+            StandardScaler(), MLPClassifier(hidden_layer_sizes=(64, 64), early_stopping=True, random_state=s)
+        ),
+        lambda s: make_pipeline(
+            StandardScaler(), MLPRegressor(hidden_layer_sizes=(64, 64), early_stopping=True, random_state=s)
+        ),
     ),
 }
 
@@ -62,7 +67,9 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     return frame.to_numpy(float), y.to_numpy(float), "regression"
 
 
-def decide(x: np.ndarray, y: np.ndarray, task: str, test: np.ndarray, budget: str, seed: int, workers: int) -> tuple[np.ndarray, str]:
+def decide(
+    x: np.ndarray, y: np.ndarray, task: str, test: np.ndarray, budget: str, seed: int, workers: int
+) -> tuple[np.ndarray, str]:
     """Return the decided network's prediction on the test rows, and its penalty."""
     target = y if task == "regression" else np.array([f"{v:03d}" for v in y])
     made = riata.choose(x, target, task=task, budget=budget, seed=seed, workers=workers)

@@ -11,6 +11,7 @@ import argparse
 
 import numpy as np
 import pandas as pd
+
 import riata
 
 
@@ -22,7 +23,11 @@ def simulate(seed: int, n: int = 300, p: int = 40) -> tuple[pd.DataFrame, np.nda
         frame[f"c{i}"] = rng.choice(list("abcd"), n)
     level = frame["c0"].map({"a": -1.5, "b": 1.5, "c": 0.5, "d": -0.5}).to_numpy()
     signal = (
-        2 * np.maximum(frame.x0, 0) + 1.5 * np.sin(1.5 * frame.x1) + 1.2 * frame.x2 + frame.x3 * (frame.x3 > -0.5) + level
+        2 * np.maximum(frame.x0, 0)
+        + 1.5 * np.sin(1.5 * frame.x1)
+        + 1.2 * frame.x2
+        + frame.x3 * (frame.x3 > -0.5)
+        + level
     )
     noise = rng.normal(size=n) * signal.std() * 0.5
     return frame, (signal + noise).to_numpy(), ["x0", "x1", "x2", "x3", "c0"]
@@ -45,8 +50,16 @@ def main() -> None:
         false = len(made.kept) - found
         counts.append((found, false))
         v, s = made.verdict, made.summary
-        print(f"| {seed} | {v['penalty']} {v['lam']:.3g} | {made.evidence} | {s['final']['r2']['mean']:.3f} | "
-              f"{found} of {len(truth)} | {false} of {frame.shape[1] - len(truth)} | {s['seconds']:.0f} |", flush=True)  # fmt: skip
+        row = [
+            seed,
+            f"{v['penalty']} {v['lam']:.3g}",
+            made.evidence,
+            f"{s['final']['r2']['mean']:.3f}",
+            f"{found} of {len(truth)}",
+            f"{false} of {frame.shape[1] - len(truth)}",
+            f"{s['seconds']:.0f}",
+        ]
+        print("|", " | ".join(map(str, row)), "|", flush=True)
     found, false = np.mean(counts, axis=0)
     print(f"mean: {found:.1f} of 5 true found, {false:.1f} of 35 false kept")
 

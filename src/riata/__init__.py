@@ -6,8 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, ResourceError, RiataError
-
-__version__ = "0.1.0"
+from .version import __version__
 
 _HOMES = {
     "choose": "riata.api",

@@ -28,9 +28,7 @@ CHARTS = (CLASSIC, SECOND_OPINION, DEFAULT)
 
 
 def toy(key: str, **arrows: str) -> Question:
-    return Question(
-        key, key, "", "convention", "", lambda c: Evidence(), lambda e: next(iter(arrows)), arrows
-    )
+    return Question(key, key, "", "convention", "", lambda c: Evidence(), lambda e: next(iter(arrows)), arrows)
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda c: c.name)
@@ -149,9 +147,7 @@ DEFAULT_CASES = [
 
 
 @pytest.mark.parametrize(("kind", "scores", "goal", "leaf"), DEFAULT_CASES)
-def test_default_leaves(
-    kind: str, scores: dict[str, float] | None, goal: str, leaf: str, context_of: Make
-) -> None:
+def test_default_leaves(kind: str, scores: dict[str, float] | None, goal: str, leaf: str, context_of: Make) -> None:
     assert walk(DEFAULT, context_of(kind, scores, goal=goal)).leaf == leaf
 
 
@@ -191,9 +187,7 @@ def test_default_without_scores_that_were_promised(context_of: Make) -> None:
         walk(DEFAULT, context_of("plain", None, resources=Resources(True)))
 
 
-def test_default_goes_to_theory_without_a_representative_sample(
-    context_of: Make, bad_subsample: Evidence
-) -> None:
+def test_default_goes_to_theory_without_a_representative_sample(context_of: Make, bad_subsample: Evidence) -> None:
     context = context_of("plain", {"none": 0.8, "l1": 0.5}, subsample=bad_subsample)
     assert walk(DEFAULT, context).trace[0] == "subsample=no"
     assert walk(DEFAULT, context).leaf == "l1"
@@ -205,9 +199,7 @@ def test_profile_second_opinion() -> None:
     sparse = np.where(rng.random((300, 12)) < 0.95, 0.0, 1.0 + rng.random((300, 12)))
     between = np.where(rng.random((300, 12)) < 0.7, 0.0, 1.0 + rng.random((300, 12)))
     pairs = np.hstack([dense, dense[:, :2] + 0.1 * rng.standard_normal((300, 2))])
-    few = np.hstack(
-        [dense, rng.standard_normal((300, 18)), dense[:, :1] + 0.1 * rng.standard_normal((300, 1))]
-    )
+    few = np.hstack([dense, rng.standard_normal((300, 18)), dense[:, :1] + 0.1 * rng.standard_normal((300, 1))])
     assert profile(dense).answer == "l1"
     assert profile(sparse).answer == "l2"
     assert profile(between).answer == "elastic_net"

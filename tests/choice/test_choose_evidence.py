@@ -152,7 +152,7 @@ def test_failed_candidates_never_contend() -> None:
     ],
 )
 def test_walking_orders(names: tuple[str, ...], goal: str, leaf: str, scores_of) -> None:  # type: ignore[no-untyped-def]
-    scores = scores_of(**{name: 0.8 for name in reversed(names)})
+    scores = scores_of(**dict.fromkeys(reversed(names), 0.8))
     pick = ev.pick_leaf(ev.leaf_set(scores, 5, 1, 0.01), goal)
     assert pick.leaf == leaf
 

@@ -46,9 +46,7 @@ def test_dropped_constant_pixels_are_put_back_and_scales_are_read(digits: np.nda
     center, scale = digits[:, alive].mean(0), digits[:, alive].std(0)
     X = ((digits[:, alive] - center) / scale).astype(np.float32)
     bare = Context(X, np.zeros(len(X)), np.arange(len(alive)))
-    told = Context(
-        X, np.zeros(len(X)), np.arange(len(alive)), center=center, scale=scale, position=alive, n_columns=64
-    )
+    told = Context(X, np.zeros(len(X)), np.arange(len(alive)), center=center, scale=scale, position=alive, n_columns=64)
     assert picture.branch(picture.probe(bare)) == "no"
     assert picture.probe(told).detail["width"] == 8
     np.testing.assert_allclose(picture.raw_columns(told)[:, alive], digits[:, alive], atol=1e-4)

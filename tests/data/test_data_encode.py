@@ -166,9 +166,7 @@ def test_damaged_state_is_refused(table: Table) -> None:
 def test_odd_numbers(scaling: Literal["standard", "quantile"]) -> None:
     n = 40
     rng = np.random.default_rng(0)
-    x = np.column_stack(
-        [rng.normal(size=n) * 1e300, rng.normal(size=n) * 1e-300, rng.normal(size=n), np.zeros(n)]
-    )
+    x = np.column_stack([rng.normal(size=n) * 1e300, rng.normal(size=n) * 1e-300, rng.normal(size=n), np.zeros(n)])
     x[:, 0] *= np.where(rng.random(n) < 0.5, 1e7, 1)
     x[20:, 3] = 1  # constant in the first half
     x[:20, 2] = np.nan  # blank in the first half
@@ -183,7 +181,7 @@ def test_odd_numbers(scaling: Literal["standard", "quantile"]) -> None:
 
 def test_wrong_shapes(table: Table) -> None:
     encoder = fit_encoder(table, np.arange(N))
-    with pytest.raises(InputError, match="expected .m, 5. variables"):
+    with pytest.raises(InputError, match=r"expected .m, 5. variables"):
         encoder.transform(np.zeros((2, 4)))
     with pytest.raises(InputError, match="no rows"):
         fit_encoder(table, np.arange(0))

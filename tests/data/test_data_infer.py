@@ -213,15 +213,11 @@ def test_hostile_names_stay_on_one_line() -> None:
     assert str(caught.value).isprintable() and "not a finite number" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "cells", [cycle("5%", "7.5 %"), [f"${k}.5" for k in range(N)], cycle("3 kg", "12kg")]
-)
+@pytest.mark.parametrize("cells", [cycle("5%", "7.5 %"), [f"${k}.5" for k in range(N)], cycle("3 kg", "12kg")])
 def test_numbers_with_a_unit_are_pointed_out(cells: list[str]) -> None:
     assert any("write plain numbers" in w for w in build(cells).warnings)
 
 
-@pytest.mark.parametrize(
-    "cells", [cycle("a", "b"), cycle("1st", "2nd"), cycle(1, 2), [str(k) for k in range(N)]]
-)
+@pytest.mark.parametrize("cells", [cycle("a", "b"), cycle("1st", "2nd"), cycle(1, 2), [str(k) for k in range(N)]])
 def test_no_unit_is_seen_where_there_is_none(cells: list[Any]) -> None:
     assert not any("write plain numbers" in w for w in build(cells).warnings)

@@ -79,9 +79,7 @@ def test_targets_that_are_refused(y: list[Any], options: dict[str, Any], words: 
 
 def test_unknown_target() -> None:
     frame = pl.DataFrame({"age": X[:, 0], "TenYearCHD": [0, 1] * 100})
-    with pytest.raises(
-        InputError, match=r"no column 'TenYearChd' for the target; did you mean 'TenYearCHD'\?"
-    ):
+    with pytest.raises(InputError, match=r"no column 'TenYearChd' for the target; did you mean 'TenYearCHD'\?"):
         make_table(frame, "TenYearChd")
     with pytest.raises(InputError, match="no column is left to learn from"):
         make_table(frame, "TenYearCHD", drop=["age"])
@@ -128,9 +126,7 @@ def test_take_and_hash() -> None:
     assert part.sha256 != table.sha256
     assert table.take(np.arange(60)).sha256 == table.sha256
     assert make_table(mixed(), "y", categorical=["code"]).sha256 == table.sha256
-    changed = mixed().with_columns(
-        pl.when(pl.col("x") == pl.col("x").max()).then(9.0).otherwise("x").alias("x")
-    )
+    changed = mixed().with_columns(pl.when(pl.col("x") == pl.col("x").max()).then(9.0).otherwise("x").alias("x"))
     assert make_table(changed, "y", categorical=["code"]).sha256 != table.sha256
 
 

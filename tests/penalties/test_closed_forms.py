@@ -47,9 +47,7 @@ def test_elastic_net_in_the_metric(penalty):
 def test_elastic_net_spellings():
     w, lam, groups = rows(), 0.6 * ONE, by_input((6, 4))
     l1, square = w.abs().sum().item(), w.square().sum().item()
-    assert ElasticNet(alpha=0.3).value(w, lam, groups).item() == pytest.approx(
-        0.6 * (0.7 * l1 + 0.3 * square)
-    )
+    assert ElasticNet(alpha=0.3).value(w, lam, groups).item() == pytest.approx(0.6 * (0.7 * l1 + 0.3 * square))
     assert ElasticNet(lam2=0.8).value(w, lam, groups).item() == pytest.approx(0.6 * l1 + 0.4 * square)
     assert ElasticNet() == ElasticNet(alpha=0.5)
     for edge, plain, scale in ((0.0, L1(), 1.0), (1.0, L2(), 2.0)):
@@ -144,14 +142,10 @@ def test_least_squares_equals_sklearn(diagonal):
     theirs = Lasso(alpha=0.1, fit_intercept=False, tol=1e-14, max_iter=10**6).fit(x, y).coef_
     np.testing.assert_allclose(solve(x, y, L1(), 0.1, diagonal, groups), theirs, atol=1e-8)
     s, r = 0.2, 0.6  # scikit-learn's alpha and l1_ratio, as the docstring converts them
-    theirs = (
-        SklearnElasticNet(alpha=s, l1_ratio=r, fit_intercept=False, tol=1e-14, max_iter=10**6).fit(x, y).coef_
-    )
+    theirs = SklearnElasticNet(alpha=s, l1_ratio=r, fit_intercept=False, tol=1e-14, max_iter=10**6).fit(x, y).coef_
     ours = solve(x, y, ElasticNet(alpha=(1 - r) / (1 + r)), s * (1 + r) / 2, diagonal, groups)
     np.testing.assert_allclose(ours, theirs, atol=1e-8)
-    np.testing.assert_allclose(
-        solve(x, y, ElasticNet(lam2=s * (1 - r)), s * r, diagonal, groups), theirs, atol=1e-8
-    )
+    np.testing.assert_allclose(solve(x, y, ElasticNet(lam2=s * (1 - r)), s * r, diagonal, groups), theirs, atol=1e-8)
 
 
 def test_group_lasso_optimum_does_not_depend_on_the_metric():

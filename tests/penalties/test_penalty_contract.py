@@ -119,8 +119,17 @@ class LowLamMax(GroupLasso):
 
 @pytest.mark.parametrize(
     "wrong",
-    [WrongOrder(), MeanStep(), NoWeights(), NeighbourLeaks(), HalfResidual(), InPlace(), HidesNaN()]
-    + [AlmostZero(), LowLamMax()],
+    [
+        WrongOrder(),
+        MeanStep(),
+        NoWeights(),
+        NeighbourLeaks(),
+        HalfResidual(),
+        InPlace(),
+        HidesNaN(),
+        AlmostZero(),
+        LowLamMax(),
+    ],
     ids=lambda p: type(p).__name__,
 )
 def test_wrong_penalties_are_caught(wrong):

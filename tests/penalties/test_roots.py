@@ -25,9 +25,7 @@ def test_norm_root(dtype, rtol, decades):
     rng = np.random.default_rng(0)
     for size in (1, 2, 5, 65):
         shape = (3, 20, size)
-        v = torch.tensor(
-            rng.standard_normal(shape) * 10 ** rng.uniform(-decades, decades, shape), dtype=dtype
-        )
+        v = torch.tensor(rng.standard_normal(shape) * 10 ** rng.uniform(-decades, decades, shape), dtype=dtype)
         a = torch.tensor(10 ** rng.uniform(-decades, decades, shape) * 0.3, dtype=dtype)
         t = norm_root(v, a, by_input((20, size)))
         for place in np.ndindex(3, 20):

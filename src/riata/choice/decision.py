@@ -10,12 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from .. import __version__
 from ..errors import InputError
 from ..files import write_bytes, write_text
 from ..model import Model, load_model
 from ..report import render_html, render_text
 from ..results import Population
+from ..version import __version__
 from .chart import plain
 
 SCHEMA = 1

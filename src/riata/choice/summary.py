@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import __version__
 from ..errors import InputError
 from ..model import Model
 from ..penalties import ElasticNet
 from ..results import CandidateScores, MemberResult
+from ..version import __version__
 from .chart import Context, Walk, walk
 from .classic import CLASSIC
 from .decision import SCHEMA

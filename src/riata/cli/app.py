@@ -75,7 +75,7 @@ def build() -> typer.Typer:
         version: bool = typer.Option(False, "--version", help="Show the version."),
     ) -> None:
         if version:
-            from .. import __version__
+            from ..version import __version__
 
             typer.echo(f"riata {__version__}")
         elif context.invoked_subcommand is None:

@@ -65,7 +65,7 @@ def facts_of(table: Table, typed: dict[str, Any], groups: dict[str, str] | None)
     """Return what a resumed run must share with the run that it goes on with."""
     import torch
 
-    from .. import __version__
+    from ..version import __version__
 
     asked = {"--" + name.replace("_", "-"): value for name, value in typed.items() if name not in FREE}
     return {

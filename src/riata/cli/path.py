@@ -81,7 +81,7 @@ def fit(
 
 def facts_of(found: PathResult, table: Table) -> dict[str, Any]:
     """Return a path as plain values: a row per strength, and the two strengths that are usually taken."""
-    from .. import __version__
+    from ..version import __version__
 
     scores = found.scores
     assert scores is not None

@@ -49,7 +49,6 @@ class Penalty(Protocol):
         """Return whether the prox wants one step a group."""
         ...
 
-
     def value(self, w: Tensor, lam: Tensor, groups: Groups) -> Tensor:
         """Return the cost of each member: w (M, *shape), lam (M,) >= 0 -> (M,)."""
         ...
