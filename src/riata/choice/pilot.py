@@ -22,6 +22,8 @@ from .training import LEARNING_RATE
 DOUBLINGS = 5
 SAFETY = 1.4
 """The estimate is raised by this much, for grids that have to be extended and for machines that are shared."""
+SELECTION_COST = 5
+"""What selecting variables costs for each strength, split and seed, in networks that stop early."""
 SHARE = 0.8
 """Share of the budget that the comparison may take; the rest is for reading, refitting and the report."""
 LIGHT = (0.03, 0.01, 0.003)
@@ -112,6 +114,9 @@ def plan_for(found: Pilot, options: Options, spent: float) -> Budgeted:
 def estimate_seconds(found: Pilot, plan: Plan, options: Options, seeds: int, repeats: int) -> float:
     """Return the extrapolated seconds of a plan on the workers."""
     fits = plan.count() * options.folds * seeds * repeats
+    if options.goal == "selection" and plan.strengths:
+        longest = max(len(s) for s in plan.strengths.values())
+        fits += SELECTION_COST * longest * options.folds * seeds * repeats
     return SAFETY * fits * found.seconds_per_fit / effective_workers(options)
 
 
