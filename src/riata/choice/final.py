@@ -78,6 +78,9 @@ def intervals(per_fold: Mapping[str, np.ndarray], arena: Arena) -> dict[str, Int
     for name in (n for n in shares if n in found):
         i = found[name]
         found[name] = Interval(i.mean, max(i.low, 0.0), min(i.high, 1.0))
+    for name in (n for n in ("log_loss", "rmse", "mae") if n in found):
+        i = found[name]
+        found[name] = Interval(i.mean, max(i.low, 0.0), i.high)
     return found
 
 

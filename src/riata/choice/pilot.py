@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,19 +14,20 @@ from ..path.strengths import grid, lam_max, starting_point
 from ..penalties import by_name
 from ..population.design import Design, Member, Training
 from ..population.run import fit_chunk
+from ..results import MemberResult
 from .options import DEFAULT_BUDGET, Options
 from .prepare import Arena
 from .search import Plan
 from .training import LEARNING_RATE
 
-DOUBLINGS = 5
-SAFETY = 1.4
+DOUBLINGS = 4
+SAFETY = 1.3
 """The estimate is raised by this much, for grids that have to be extended and for machines that are shared."""
 SELECTION_COST = 5
 """What selecting variables costs for each strength, split and seed, in networks that stop early."""
 SHARE = 0.8
 """Share of the budget that the comparison may take; the rest is for reading, refitting and the report."""
-LIGHT = (0.03, 0.01, 0.003)
+LIGHT = (0.1, 0.05, 0.03, 0.01, 0.005, 0.002)
 """Shares of lam_max whose networks are timed: they run longest."""
 
 
@@ -45,28 +46,50 @@ class Pilot:
 
 
 def pilot(arena: Arena, penalties: Sequence[str], training: Training) -> Pilot:
-    """Compute lam_max, run it, double it until every input is out, and time light strengths beside."""
+    """Compute lam_max, run it, double it until every input is out, and time light strengths beside.
+
+    lam_max is confirmed without early stopping, which would keep weights that the penalty was still removing; the
+    networks that are timed stop early as those of the comparison do.
+    """
     began = time.perf_counter()
-    blocks = arena.blocks
-    splits = tuple(s for _, _, s in arena.splits)
-    spec = blocks.spec(Design((), splits, training))
-    engine, groups = BatchedEngine(spec, blocks.loss), blocks.groups(spec)
-    largest, ratio, confirmed, times = {}, {}, {}, []
+    largest, ratio, confirmed, times = {}, {}, {}, [_timed(arena, "none", [0.0] * len(LIGHT), training)]
     for name in penalties:
-        penalty = by_name(name)
-        first = [(seed, s) for _, seed, s in arena.splits][:3]
-        found = max(lam_max(engine, blocks.rows(s, s.train), penalty, groups, seed) for seed, s in first)
-        top, ratio[name] = starting_point(penalty, found)
-        doubles = [top * 2.0**i for i in range(DOUBLINGS)] if penalty.sparse else [top]
-        lams = [*doubles, *[top * share for share in LIGHT]]
-        members = tuple(Member(name, lam, 0.0, 0, arena.splits[0][1], LEARNING_RATE) for lam in lams)
-        at = time.perf_counter()
-        results = fit_chunk(blocks, Design(members, splits, training), list(range(len(lams))))[1]
-        times.append((time.perf_counter() - at) / len(lams))
-        dead = [i for i in range(len(doubles)) if results[i].kept == 0]
-        times_top = 2.0 ** (dead[0] if dead else DOUBLINGS - 1) if penalty.sparse else 1.0
-        largest[name], confirmed[name] = top * times_top, times_top
+        top, ratio[name] = starting_point(by_name(name), _largest(arena, name, training))
+        confirmed[name] = _confirm(arena, name, top, training) if by_name(name).sparse else 1.0
+        largest[name] = top * confirmed[name]
+        times.append(_timed(arena, name, [largest[name] * share for share in LIGHT], training))
     return Pilot(largest, ratio, confirmed, float(np.mean(times)), time.perf_counter() - began)
+
+
+def _largest(arena: Arena, name: str, training: Training) -> float:
+    """Return the largest lam_max over a few splits."""
+    blocks = arena.blocks
+    spec = blocks.spec(Design((), (), training))
+    engine, groups = BatchedEngine(spec, blocks.loss), blocks.groups(spec)
+    some = [(seed, split) for _, seed, split in arena.splits][:3]
+    return max(lam_max(engine, blocks.rows(s, s.train), by_name(name), groups, seed) for seed, s in some)
+
+
+def _fit(arena: Arena, name: str, lams: list[float], training: Training) -> list[MemberResult]:
+    """Train some strengths on the first split."""
+    members = tuple(Member(name, lam, 0.0, 0, arena.splits[0][1], LEARNING_RATE) for lam in lams)
+    design = Design(members, (arena.splits[0][2],), training)
+    return fit_chunk(arena.blocks, design, list(range(len(lams))))[1]
+
+
+def _confirm(arena: Arena, name: str, top: float, training: Training) -> float:
+    """Return how many times ``top`` leaves no input when it is run to the end of a short schedule."""
+    short = replace(training, early_stopping=False, epochs=max(10, training.epochs // 3))
+    times = [2.0**i for i in range(DOUBLINGS)]
+    results = _fit(arena, name, [top * t for t in times], short)
+    return next((t for t, r in zip(times, results, strict=True) if r.kept == 0), times[-1])
+
+
+def _timed(arena: Arena, name: str, lams: list[float], training: Training) -> float:
+    """Return the seconds per network of some strengths."""
+    began = time.perf_counter()
+    _fit(arena, name, lams, training)
+    return (time.perf_counter() - began) / len(lams)
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,6 @@ def said_of(measured: Measured, parts: Parts, model: Model, picked: Mapping[str,
         said.append(f"{failed} of {len(found.population.members)} networks diverged and were left out")
     if not model.kept:
         said.append("the model keeps no variable: it predicts a constant")
-    if picked["stability"] < POOR:
+    if model.kept and model.dropped and picked["stability"] < POOR:
         said.append(f"the selection is unstable ({picked['stability']:.2f} of 1): do not read the list as a finding")
     return said

@@ -29,6 +29,7 @@ from .solve import certificate, solve
 from .train import Arms, Fitted, Rows, fit_minibatch, start, terms_for
 
 CHUNK = 32
+CHUNK_WEIGHTS = 2**22
 FULL_BATCH_TOL = 1e-5
 Progress = Callable[[int, int], None]
 
@@ -238,13 +239,22 @@ def _here(blocks: Blocks, design: Design, chunks: list[list[int]]) -> Iterator[t
         yield ids, fit_chunk(blocks, design, ids)[1]
 
 
+def chunk_size(weights: int) -> int:
+    """Return how many networks of so many weights are trained in one piece: 32, fewer where they are large.
+
+    >>> chunk_size(6_000), chunk_size(800_000)
+    (32, 5)
+    """
+    return max(1, min(CHUNK, CHUNK_WEIGHTS // weights))
+
+
 def train_population(
     blocks: Blocks,
     design: Design,
     *,
     workers: int = 1,
     crew: Crew | None = None,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
     progress: Progress | None = None,
     keep: Keep | None = None,
 ) -> Population:
@@ -254,14 +264,17 @@ def train_population(
     ----------
     workers : int
         Processes, one torch thread each; 1 trains here. The result does not depend on it, nor on ``chunk``.
+    chunk : int
+        Members trained in one piece; None is :func:`chunk_size`.
     crew : Crew
         Processes that hold ``blocks`` already, for several designs on the same data.
     keep : Keep
         Asked for members that are already there and given every finished chunk, in the calling process.
     """
     began = time.perf_counter()
+    size = chunk or chunk_size(blocks.spec(design).count())
     found = keep.known(blocks, design) if keep is not None else {}
-    chunks = [c for c in ([i for i in ids if i not in found] for ids in design.chunks(chunk)) if c]
+    chunks = [c for c in ([i for i in ids if i not in found] for ids in design.chunks(size)) if c]
     own = Crew(blocks, workers) if crew is None and workers > 1 and blocks.device == "cpu" else None
     with own or nullcontext():
         hands = crew or own

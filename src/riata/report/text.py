@@ -70,7 +70,9 @@ def render_text(summary: Mapping[str, Any]) -> str:
         f"Theory says   {NAMES[summary['theory']['penalty']]}; the classic chart "
         f"{NAMES.get(summary['classic']['penalty'], 'was not walked')}",
         f"Trained       {summary['fits']} networks, {summary['failed_fits']} failed, on {table['rows']} rows, "
-        f"in {summary['seconds']:.1f} s; KKT residual at most {summary['kkt_max']:.1e}",
+        f"in {summary['seconds']:.1f} s",
+        f"Certificate   KKT residual {summary['kkt_max']:.1e} at the weights handed back; lam "
+        f"{'-' if v['penalty'] == 'none' else format(v['lam'], '.3g')}; 0 is stationary, early stopping leaves more",
     ]
     for warning in summary["warnings"][:SHOWN]:
         lines.append(f"Note          {warning}")
