@@ -1,6 +1,6 @@
 """The decided network beside linear models, boosting, a forest and a plain MLP on the PMLB tables.
 
-    python benchmarks/pmlb.py DATA/pmlb --to scores.csv [--splits 3] [--budget 20s] [--summary]
+    python benchmarks/pmlb.py DATA/pmlb --to scores.csv [--splits 0,1,2] [--budget 30s] [--summary]
 
 Three 75/25 splits of every table; AUROC (macro one-vs-rest) or r2 on the test rows. Rows are appended to the file as
 they come, and what is already there is not run again.
@@ -115,8 +115,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--to", type=Path, default=Path("pmlb.csv"))
-    parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--budget", default="20s")
+    parser.add_argument("--splits", default="0,1,2")
+    parser.add_argument("--budget", default="30s")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--summary", action="store_true")
     args = parser.parse_args()
@@ -124,7 +124,7 @@ def main() -> None:
     done = set()
     if args.to.exists():
         done = {(r["table"], int(r["split"])) for r in csv.DictReader(args.to.open())}
-    for split in range(0 if args.summary else args.splits):
+    for split in [] if args.summary else map(int, args.splits.split(",")):
         for path in sorted(args.folder.glob("*.tsv.gz")):
             name = path.name.removesuffix(".tsv.gz")
             if (name, split) in done:

@@ -20,11 +20,10 @@ from .conclude import conclude
 from .decision import Decision
 from .look import Look, candidates_for, look, theory_leaf
 from .options import DEFAULT_BUDGET, Options
-from .pilot import Budgeted, pilot, plan_for
+from .pilot import PILOT_EFFORT, Budgeted, pilot, plan_for
 from .plan_memory import Notes, plan_bytes, plan_from
-from .prepare import Arena, Parts, arena, draw, part
+from .prepare import Arena, Parts, arena, part
 from .probes.picture import probe as picture
-from .probes.subsample import representative
 from .score import METRIC
 from .search import Run, constant_scores, search, tuned
 from .settle import Job, Measured
@@ -32,8 +31,6 @@ from .training import training_for
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
-FEWEST_ROWS = 1500
-"""A sub-sample is not made smaller than this for the budget."""
 
 
 def quiet(stage: str, done: int, total: int) -> None:
@@ -86,7 +83,7 @@ def decide(
         if options.processes > 1 and device == "cpu":
             crew = stack.enter_context(Crew(field.blocks, options.processes))
         run = runner(field, crew, progress, keep)
-        found = search(field, plan.plan, training_for(options, len(field.splits[0][2].train)), run)
+        found = search(field, plan.plan, training_for(options, len(field.splits[0][2].train), plan.effort), run)
         scored = {name: tuned(found, field, name)[0] for name in ["none", *names]}
         scored = {"constant": constant_scores(field), **scored}
         by_metric = {name: np.asarray(s.per_fold[METRIC[table.task]]) for name, s in scored.items()}
@@ -123,7 +120,7 @@ def plan_within(
     began: float,
     keep: Keep | None,
 ) -> tuple[Arena, Budgeted]:
-    """Run the pilot and fit the plan to the budget: on fewer rows first, then with fewer arms.
+    """Run the pilot and fit the plan to the budget.
 
     The plan depends on the clock, so a run that is resumed takes the plan that it began with.
     """
@@ -135,16 +132,11 @@ def plan_within(
         rows, plan = plan_from(known)
         return arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups), plan
     rows = seen.rows
-    while True:
-        field = arena(parts.pool, rows, options, options.seeds, 1, device, groups)
-        found = pilot(field, names, training_for(options, len(field.splits[0][2].train)))
-        plan = plan_for(found, options, time.perf_counter() - began)
-        if not plan.left_out or len(rows) < 2 * FEWEST_ROWS:
-            break
-        fewer = draw(parts.pool, len(rows) // 2, options.seed)
-        if not representative(seen.context.X, np.flatnonzero(np.isin(seen.rows, fewer)), options.seed).ok:
-            break
-        rows = fewer
+    field = arena(parts.pool, rows, options, options.seeds, 1, device, groups)
+    train = len(field.splits[0][2].train)
+    found = pilot(field, names, training_for(options, train, PILOT_EFFORT), scaled=not options.epochs)
+    refits = (1 + (parts.sealed is not None)) * max(1.0, parts.pool.n / train)
+    plan = plan_for(found, options, time.perf_counter() - began, refits)
     if (plan.seeds, plan.repeats) != (options.seeds, 1):
         field = arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups)
     if isinstance(keep, Notes):

@@ -23,6 +23,12 @@ from .training import LEARNING_RATE
 DOUBLINGS = 4
 SAFETY = 1.3
 """The estimate is raised by this much, for grids that have to be extended and for machines that are shared."""
+PILOT_EFFORT = 0.25
+"""Share of the usual epochs that the pilot trains for."""
+REFIT_COST = 3.0
+"""What a network of the refit costs, which trains alone and on all rows, in networks of the comparison."""
+MOST_REPEATS = 5
+"""Most repeats of the folds that a budget buys."""
 SELECTION_COST = 5
 """What selecting variables costs for each strength, split and seed, in networks that stop early."""
 SHARE = 0.8
@@ -45,8 +51,10 @@ class Pilot:
     seconds: float
 
 
-def pilot(arena: Arena, penalties: Sequence[str], training: Training) -> Pilot:
+def pilot(arena: Arena, penalties: Sequence[str], training: Training, scaled: bool = True) -> Pilot:
     """Compute lam_max, run it, double it until every input is out, and time light strengths beside.
+
+    ``scaled`` says that ``training`` is the pilot's short one, so that times are raised to the usual length.
 
     lam_max is confirmed without early stopping, which would keep weights that the penalty was still removing; the
     networks that are timed stop early as those of the comparison do.
@@ -58,7 +66,8 @@ def pilot(arena: Arena, penalties: Sequence[str], training: Training) -> Pilot:
         confirmed[name] = _confirm(arena, name, top, training) if by_name(name).sparse else 1.0
         largest[name] = top * confirmed[name]
         times.append(_timed(arena, name, [largest[name] * share for share in LIGHT], training))
-    return Pilot(largest, ratio, confirmed, float(np.mean(times)), time.perf_counter() - began)
+    whole = float(np.mean(times)) / (PILOT_EFFORT if scaled else 1.0)
+    return Pilot(largest, ratio, confirmed, whole, time.perf_counter() - began)
 
 
 def _largest(arena: Arena, name: str, training: Training) -> float:
@@ -78,8 +87,8 @@ def _fit(arena: Arena, name: str, lams: list[float], training: Training) -> list
 
 
 def _confirm(arena: Arena, name: str, top: float, training: Training) -> float:
-    """Return how many times ``top`` leaves no input when it is run to the end of a short schedule."""
-    short = replace(training, early_stopping=False, epochs=max(10, training.epochs // 3))
+    """Return how many times ``top`` leaves no input when it is run to the end of its schedule."""
+    short = replace(training, early_stopping=False)
     times = [2.0**i for i in range(DOUBLINGS)]
     results = _fit(arena, name, [top * t for t in times], short)
     return next((t for t, r in zip(times, results, strict=True) if r.kept == 0), times[-1])
@@ -94,53 +103,68 @@ def _timed(arena: Arena, name: str, lams: list[float], training: Training) -> fl
 
 @dataclass(frozen=True)
 class Budgeted:
-    """A plan that fits the budget: how many seeds and repeats, the strengths, and what was left out."""
+    """A plan that fits the budget: seeds, repeats, share of the usual epochs, strengths, and what was left out."""
 
     plan: Plan
     seeds: int
     repeats: int
+    effort: float
     estimate: float
     fits: bool
     left_out: list[str] = field(default_factory=list)
 
 
-def plan_for(found: Pilot, options: Options, spent: float) -> Budgeted:
-    """Choose the richest plan whose extrapolated cost fits the budget.
+def ladder(options: Options) -> list[tuple[int, int, tuple[float, ...], float]]:
+    """Return plans as (seeds, path length, dropout rates, effort), richest first.
 
-    Cut in this order: dropout rates, half the strengths, seeds down to one, a third of the strengths. What is left of
-    a budget that the person set goes into repeats of the folds.
+    Cut in this order: dropout rates, half the strengths, half the epochs, seeds down to one, half the epochs again, a
+    third of the strengths. Epochs that the person set are never cut.
+    """
+    half, third = max(5, options.path_length // 2), max(4, options.path_length // 3)
+    half, third = min(half, options.path_length), min(third, options.path_length)
+    seeds, plain = options.seeds, options.dropout[:1]
+    steps = [
+        (seeds, options.path_length, options.dropout, 1.0),
+        (seeds, options.path_length, plain, 1.0),
+        (seeds, half, plain, 1.0),
+        (seeds, half, plain, 0.5),
+        *[(s, half, plain, 0.5) for s in range(seeds - 1, 0, -1)],
+        (1, half, plain, 0.25),
+        (1, third, plain, 0.25),
+    ]
+    return [(s, n, d, 1.0 if options.epochs else effort) for s, n, d, effort in steps]
+
+
+def plan_for(found: Pilot, options: Options, spent: float, refits: float = 1.0) -> Budgeted:
+    """Choose the richest plan of the ladder whose extrapolated cost fits the budget.
+
+    ``refits`` is what fitting the verdict costs, in networks of the comparison per seed. What is left of a budget that
+    the person set goes into repeats of the folds.
     """
     budget = (options.budget or DEFAULT_BUDGET) * SHARE - spent
-    lengths = [options.path_length, max(5, options.path_length // 2), max(4, options.path_length // 3)]
-    choices: list[tuple[int, int, tuple[float, ...]]] = [
-        (options.seeds, lengths[0], options.dropout),
-        (options.seeds, lengths[0], options.dropout[:1]),
-        (options.seeds, lengths[1], options.dropout[:1]),
-    ]
-    choices += [(s, lengths[1], options.dropout[:1]) for s in range(options.seeds - 1, 0, -1)]
-    choices.append((1, lengths[2], options.dropout[:1]))
-    for seeds, length, dropout in choices:
+    for seeds, length, dropout, effort in ladder(options):
         strengths = {p: grid(top, length, found.ratio[p]) for p, top in found.largest.items()}
         plan = Plan(strengths, dropout)
-        estimate = estimate_seconds(found, plan, options, seeds, options.repeats)
+        last = refits * options.seeds * REFIT_COST * found.seconds_per_fit * effort
+        estimate = last + estimate_seconds(found, plan, options, seeds, options.repeats, effort)
         if estimate <= budget:
             break
-    repeats = options.repeats
-    while options.budget is not None and repeats < 5:
-        if estimate_seconds(found, plan, options, seeds, repeats + 1) > budget:
-            break
-        repeats += 1
-    estimate = estimate_seconds(found, plan, options, seeds, repeats)
-    return Budgeted(plan, seeds, repeats, estimate, estimate <= budget, _left_out(options, seeds, length, dropout))
+    repeats, one = options.repeats, estimate_seconds(found, plan, options, seeds, 1, effort)
+    while options.budget is not None and effort == 1.0 and repeats < MOST_REPEATS and estimate + one <= budget:
+        repeats, estimate = repeats + 1, estimate + one
+    said = _left_out(options, seeds, length, dropout, effort)
+    return Budgeted(plan, seeds, repeats, effort, estimate, estimate <= budget, said)
 
 
-def estimate_seconds(found: Pilot, plan: Plan, options: Options, seeds: int, repeats: int) -> float:
+def estimate_seconds(
+    found: Pilot, plan: Plan, options: Options, seeds: int, repeats: int, effort: float = 1.0
+) -> float:
     """Return the extrapolated seconds of a plan on the workers."""
     fits = plan.count() * options.folds * seeds * repeats
     if options.goal == "selection" and plan.strengths:
         longest = max(len(s) for s in plan.strengths.values())
         fits += SELECTION_COST * longest * options.folds * seeds * repeats
-    return SAFETY * fits * found.seconds_per_fit / effective_workers(options)
+    return SAFETY * fits * effort * found.seconds_per_fit / effective_workers(options)
 
 
 def effective_workers(options: Options) -> float:
@@ -150,8 +174,10 @@ def effective_workers(options: Options) -> float:
     return float(options.processes)
 
 
-def _left_out(options: Options, seeds: int, length: int, dropout: tuple[float, ...]) -> list[str]:
+def _left_out(options: Options, seeds: int, length: int, dropout: tuple[float, ...], effort: float) -> list[str]:
     said = []
+    if effort < 1:
+        said.append(f"networks were trained for {effort:.0%} of the usual epochs, for the budget")
     if len(dropout) < len(options.dropout):
         said.append(f"dropout {', '.join(f'{p:g}' for p in options.dropout[1:])} was not compared, for the budget")
     if length < options.path_length:

@@ -32,6 +32,7 @@ def plan_bytes(rows: np.ndarray, plan: Budgeted) -> bytes:
         "dropout": list(plan.plan.dropout),
         "seeds": plan.seeds,
         "repeats": plan.repeats,
+        "effort": plan.effort,
         "estimate": plan.estimate,
         "fits": plan.fits,
         "left_out": plan.left_out,
@@ -42,7 +43,7 @@ def plan_bytes(rows: np.ndarray, plan: Budgeted) -> bytes:
 def plan_from(content: bytes) -> tuple[np.ndarray, Budgeted]:
     """Return what :func:`plan_bytes` wrote.
 
-    >>> plan = Budgeted(Plan({"l1": np.array([0.1, 0.3])}, (0.0,)), 1, 2, 3.5, True, ["a"])
+    >>> plan = Budgeted(Plan({"l1": np.array([0.1, 0.3])}, (0.0,)), 1, 2, 0.5, 3.5, True, ["a"])
     >>> rows, again = plan_from(plan_bytes(np.arange(3), plan))
     >>> rows.tolist(), again.plan.strengths["l1"].tolist(), again.repeats
     ([0, 1, 2], [0.1, 0.3], 2)
@@ -51,6 +52,12 @@ def plan_from(content: bytes) -> tuple[np.ndarray, Budgeted]:
     strengths = {name: np.array(lams, dtype=np.float64) for name, lams in facts["strengths"].items()}
     plan = Plan(strengths, tuple(facts["dropout"]))
     budgeted = Budgeted(
-        plan, facts["seeds"], facts["repeats"], facts["estimate"], bool(facts["fits"]), list(facts["left_out"])
+        plan,
+        facts["seeds"],
+        facts["repeats"],
+        facts["effort"],
+        facts["estimate"],
+        bool(facts["fits"]),
+        list(facts["left_out"]),
     )
     return np.array(facts["rows"], dtype=np.int64), budgeted

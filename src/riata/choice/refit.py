@@ -45,6 +45,7 @@ def refit(
     seeds: int,
     device: str,
     groups: Mapping[str, str] | None,
+    effort: float,
     selected: np.ndarray | None = None,
 ) -> tuple[Model, list[MemberResult]]:
     """Train ``seeds`` networks on every row of the pool, for ``share`` of the usual number of epochs.
@@ -59,7 +60,7 @@ def refit(
     group, names, of_variable = grouping(plan, groups)
     loss = loss_for(pool.task, len(pool.classes))
     blocks = Blocks(encoded.x[None], encoded.y[None], group, names, loss, device)
-    training = training_for(options, pool.n)
+    training = training_for(options, pool.n, effort)
     after = max(1, round(share * training.epochs))
     training = replace(training, early_stopping=False, epochs=after)
     nothing = np.zeros(0, dtype=np.int64)

@@ -72,7 +72,7 @@ class Verdict:
 def settle(job: Job, measured: Measured, penalty: str) -> Verdict:
     """Choose the strength of a leaf: least validation loss, or the relaxed path where variables are the goal."""
     field, found = measured.field, measured.found
-    training = training_for(job.options, len(field.splits[0][2].train))
+    training = training_for(job.options, len(field.splits[0][2].train), measured.plan.effort)
     lam, dropout = best_setting(found.population.select(penalty=penalty))
     members = tuple(m for m in found.population.select(penalty=penalty) if (m.lam, m.dropout) == (lam, dropout))
     if job.options.goal == "selection" and by_name(penalty).sparse:
@@ -83,19 +83,20 @@ def settle(job: Job, measured: Measured, penalty: str) -> Verdict:
     return Verdict(penalty, lam, dropout, members, schedule_share(list(members), training))
 
 
-def fit_verdict(job: Job, verdict: Verdict, table: Table) -> tuple[Model, list[MemberResult]]:
+def fit_verdict(job: Job, measured: Measured, verdict: Verdict, table: Table) -> tuple[Model, list[MemberResult]]:
     """Fit the verdict's networks on all rows of a table."""
     chosen = None if verdict.selection is None else verdict.selection.groups
-    options = job.options
+    seeds, effort, options = job.options.seeds, measured.plan.effort, job.options
     return refit(
         table,
         verdict.penalty,
         verdict.setting,
         verdict.schedule,
         options,
-        options.seeds,
+        seeds,
         job.device,
         job.groups,
+        effort,
         chosen,
     )
 
@@ -115,7 +116,7 @@ def final_score(job: Job, measured: Measured, context: Context, verdict: Verdict
         by_nesting = {"method": "nested", "rows": rows, "picks": picks, **_plain(scores)}
     if job.parts.sealed is None:
         return by_nesting
-    model, _ = fit_verdict(job, verdict, job.parts.pool)
+    model, _ = fit_verdict(job, measured, verdict, job.parts.pool)
     sealed = sealed_scores(model, job.parts.sealed, job.options.seed)
     return {"method": "sealed rows", "rows": job.parts.sealed.n, **_plain(sealed), "nested": by_nesting}
 

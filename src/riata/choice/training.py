@@ -25,10 +25,14 @@ def batch_size(rows: int) -> int:
     return 256
 
 
-def training_for(options: Options, rows: int) -> Training:
-    """Return the training that all candidates share on ``rows`` training rows."""
+def training_for(options: Options, rows: int, effort: float = 1.0) -> Training:
+    """Return the training that all candidates share on ``rows`` training rows.
+
+    ``effort`` in (0, 1] is the share of the usual epochs that the budget allows; epochs that were asked for stay.
+    """
     size = min(options.batch_size or batch_size(rows), rows)
-    epochs = options.epochs or min(EPOCHS[1], max(EPOCHS[0], round(STEPS * size / rows)))
+    usual = min(EPOCHS[1], max(EPOCHS[0], round(STEPS * size / rows)))
+    epochs = options.epochs or max(5, round(effort * usual))
     return Training(
         epochs=epochs,
         batch_size=size,
