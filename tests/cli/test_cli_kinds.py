@@ -59,6 +59,7 @@ def test_whole_way(riata: Run, made: Any, kind: str) -> None:
     make, target, metric, n = KINDS[kind]
     table = make(made)
     words = ["choose", table, "--target", target, *made.small, "--penalties", "l1,group_lasso", "--out", "out"]
+    words += ["--epochs", "60"]  # twenty steps would teach a network nothing
     code, out, err = riata(*words)
     assert code == 0, err
     assert out.splitlines()[-1] == "report: out/report.html"
