@@ -7,8 +7,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .choice.chart import Context
 from .choice.decide import Progress, decide, quiet
 from .choice.decision import Decision
@@ -17,6 +15,7 @@ from .choice.options import Options, check_choice
 from .choice.options import seconds as parse_seconds
 from .choice.profile import Profile, profile_context
 from .data import Table, make_table, read_source
+from .engines.threads import one_thread
 from .population.run import Keep
 
 
@@ -52,6 +51,7 @@ def load_table(
     )  # fmt: skip
 
 
+@one_thread()
 def choose(
     table: Any,
     target: Any = None,
@@ -100,7 +100,6 @@ def choose(
     """
     parsed = parse_seconds(budget) if isinstance(budget, str) else budget
     asked = make_options(budget=parsed, **options)
-    torch.set_num_threads(1)
     loaded = load_table(
         table, target, y=y, task=asked.task, categorical=categorical, drop=drop, group_column=group_column, name=name
     )

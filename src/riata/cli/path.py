@@ -47,14 +47,12 @@ def fit(
 ) -> PathResult:
     """Encode the table by all its rows and fit the path; the variables of one group live and die together."""
     import numpy as np
-    import torch
 
     from ..choice.prepare import grouping
     from ..data import fit_encoder
     from ..path.fit import fit_path
     from ..penalties import by_name
 
-    torch.set_num_threads(1)
     encoder = fit_encoder(table, np.arange(table.n), "quantile" if options.scaling == "quantile" else "standard")
     index, names, _ = grouping(encoder.layout, groups)
     return fit_path(

@@ -11,6 +11,7 @@ import torch
 
 from ..data.say import refuse
 from ..engines import BatchedEngine, NetworkSpec
+from ..engines.threads import one_thread
 from ..groups import Groups, by_variable
 from ..penalties import GroupLasso, Penalty
 from ..population.design import Training
@@ -31,6 +32,7 @@ ABOVE = 1 + 1e-9
 """The top of a linear path over lam_max, so that rounding leaves nothing in."""
 
 
+@one_thread()
 def fit_path(
     X: Any,
     y: Any,
