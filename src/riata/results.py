@@ -48,6 +48,11 @@ class MemberResult:
     status: str
 
     @property
+    def usable(self) -> bool:
+        """Whether the network may be compared: it did not diverge."""
+        return self.status != "diverged"
+
+    @property
     def kept(self) -> int:
         """Number of variables whose norm is not 0.0."""
         return int(np.count_nonzero(self.norms))

@@ -125,7 +125,7 @@ def plan_within(
     The plan depends on the clock, so a run that is resumed takes the plan that it began with.
     """
     if not resources.can_validate:
-        options = replace(options, dropout=options.dropout[:1])
+        options = replace(options, dropout=options.rates[:1])
     name = "plan to compare" if resources.can_validate else "plan by theory"
     known = keep.recall(name) if isinstance(keep, Notes) else None
     if known is not None:

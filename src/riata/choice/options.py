@@ -103,6 +103,11 @@ class Options:
         return tuple(n for n in NAMES if n in self.penalties or n == "none")
 
     @property
+    def rates(self) -> tuple[float, ...]:
+        """The dropout rates to be judged: a linear model has no hidden layer to drop units of."""
+        return self.dropout if self.hidden else (0.0,)
+
+    @property
     def processes(self) -> int:
         """Number of worker processes."""
         return self.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])

@@ -122,9 +122,9 @@ def ladder(options: Options) -> list[tuple[int, int, tuple[float, ...], float]]:
     """
     half, third = max(5, options.path_length // 2), max(4, options.path_length // 3)
     half, third = min(half, options.path_length), min(third, options.path_length)
-    seeds, plain = options.seeds, options.dropout[:1]
+    seeds, plain = options.seeds, options.rates[:1]
     steps = [
-        (seeds, options.path_length, options.dropout, 1.0),
+        (seeds, options.path_length, options.rates, 1.0),
         (seeds, options.path_length, plain, 1.0),
         (seeds, half, plain, 1.0),
         (seeds, half, plain, 0.5),
@@ -178,8 +178,8 @@ def _left_out(options: Options, seeds: int, length: int, dropout: tuple[float, .
     said = []
     if effort < 1:
         said.append(f"networks were trained for {effort:.0%} of the usual epochs, for the budget")
-    if len(dropout) < len(options.dropout):
-        said.append(f"dropout {', '.join(f'{p:g}' for p in options.dropout[1:])} was not compared, for the budget")
+    if len(dropout) < len(options.rates):
+        said.append(f"dropout {', '.join(f'{p:g}' for p in options.rates[1:])} was not compared, for the budget")
     if length < options.path_length:
         said.append(f"{length} strengths instead of {options.path_length} per penalty, for the budget")
     if seeds < options.seeds:

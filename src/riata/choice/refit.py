@@ -32,6 +32,8 @@ def schedule_share(members: list[MemberResult], training: Training) -> float:
     >>> round(schedule_share([SimpleNamespace(best_epoch=75)], Training(epochs=150)), 3)
     0.818
     """
+    if training.update == "apg":
+        return 1.0
     s = float(np.median([m.best_epoch for m in members])) / training.epochs
     return s + math.sin(math.pi * s) / math.pi
 

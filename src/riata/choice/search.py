@@ -97,7 +97,7 @@ def mean_losses(members: Sequence[MemberResult]) -> dict[Setting, float]:
     """Return the mean validation loss of every setting; infinite where a member diverged."""
     sums: dict[Setting, list[float]] = {}
     for m in members:
-        value = m.valid_loss if m.status == "ok" else float("inf")
+        value = m.valid_loss if m.usable else float("inf")
         sums.setdefault((m.lam, m.dropout), []).append(value)
     return {s: float(np.mean(v)) for s, v in sums.items()}
 
@@ -143,7 +143,7 @@ def tuned(
     for fold in range(len(arena.folds) * (int(arena.folds.max()) + 1)):
         here = found.population.select(penalty=penalty, fold=fold)
         best = setting or best_setting(here)
-        used = [m for m in here if (m.lam, m.dropout) == best and m.status == "ok"]
+        used = [m for m in here if (m.lam, m.dropout) == best and m.usable]
         chosen.append(best)
         kept.append(float(np.mean([m.kept for m in used])) if used else float("nan"))
         split = next(s for _, _, s in arena.splits if s.fold == fold)

@@ -113,7 +113,7 @@ def select(arena: Arena, penalty: str, strengths: np.ndarray, training: Training
     splits = tuple(s for _, _, s in arena.splits)
     full = replace(training, early_stopping=False)
     path = run(Design(path_members(arena, penalty, strengths), splits, full))
-    alive = {(m.split, m.lam): m.norms > 0 for m in path.members if m.status == "ok"}
+    alive = {(m.split, m.lam): m.norms > 0 for m in path.members if m.usable}
     wanted = _relaxed_fits(arena, strengths, alive)
     if not wanted:
         return None
@@ -163,7 +163,7 @@ def _fit_relaxed(
     fitted = [(w, replace(m, split=w.split)) for w, m in zip(wanted, results, strict=True)]
     sums: dict[tuple[int, float, float], list[float]] = {}
     for w, m in fitted:
-        sums.setdefault((m.fold, w.lam, w.share), []).append(m.valid_loss if m.status == "ok" else np.inf)
+        sums.setdefault((m.fold, w.lam, w.share), []).append(m.valid_loss if m.usable else np.inf)
     return fitted, {k: float(np.mean(v)) for k, v in sums.items()}
 
 

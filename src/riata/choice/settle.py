@@ -61,6 +61,7 @@ class Verdict:
     dropout: float
     members: tuple[MemberResult, ...]
     schedule: float
+    early_stopping: bool
     selection: Selection | None = None
 
     @property
@@ -79,8 +80,9 @@ def settle(job: Job, measured: Measured, penalty: str) -> Verdict:
         chosen = select(field, penalty, measured.plan.plan.strengths[penalty], training, measured.run)
         if chosen is not None:
             share = schedule_share(list(chosen.best), training)
-            return Verdict(penalty, chosen.lam, 0.0, chosen.best, share, chosen)
-    return Verdict(penalty, lam, dropout, members, schedule_share(list(members), training))
+            return Verdict(penalty, chosen.lam, 0.0, chosen.best, share, training.early_stopping, chosen)
+    share = schedule_share(list(members), training)
+    return Verdict(penalty, lam, dropout, members, share, training.early_stopping)
 
 
 def fit_verdict(job: Job, measured: Measured, verdict: Verdict, table: Table) -> tuple[Model, list[MemberResult]]:

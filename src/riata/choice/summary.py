@@ -86,7 +86,7 @@ def verdict_facts(verdict: Verdict) -> dict[str, Any]:
         "lam": lam,
         "lam2": float(ElasticNet().lam2_of(torch.tensor(lam))) if verdict.penalty == "elastic_net" else None,
         "dropout": verdict.dropout,
-        "early_stopping": True,
+        "early_stopping": verdict.early_stopping,
         "relaxed": None if verdict.selection is None else verdict.selection.relaxed,
     }
 

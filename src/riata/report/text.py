@@ -50,7 +50,8 @@ def sentence(summary: Mapping[str, Any]) -> str:
     v = summary["verdict"]
     how = f" at lam {v['lam']:.3g}" if v["penalty"] != "none" else ""
     drop = f" with dropout {v['dropout']:g}" if v["dropout"] else ""
-    return f"Use {NAMES[v['penalty']]}{how}{drop} and early stopping."
+    stop = " and early stopping" if v["early_stopping"] else ""
+    return f"Use {NAMES[v['penalty']]}{how}{drop}{stop}."
 
 
 def render_text(summary: Mapping[str, Any]) -> str:
