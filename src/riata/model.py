@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from torch import Tensor, nn
 
 from .data import Encoder, values_from_frame
-from .engines import BatchedEngine, Loss, Network, NetworkSpec, Params
+from .engines import BatchedEngine, Loss, Network, NetworkSpec, Params, loss_for
 from .errors import InputError
 from .files import write_bytes
 
@@ -162,7 +162,7 @@ def load_model(path: str | Path) -> Model:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise InputError(f"{path}: no such model; expected the folder that riata choose wrote") from None
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a readable model file ({error}); run riata choose again") from None
     if text is None:
         raise InputError(f"{path}: safetensors, but not a Riata model; pass the folder that riata choose wrote")
@@ -170,7 +170,7 @@ def load_model(path: str | Path) -> Model:
         return _build(json.loads(text), arrays)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: damaged model description ({error!r}); run riata choose again") from None
 
 
@@ -192,7 +192,19 @@ def _build(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
     if len(encoder.layout.columns) != spec.inputs:
         raise InputError(f"{len(encoder.layout.columns)} columns for {spec.inputs} inputs; run riata choose again")
     groups = tuple(int(i) for i in facts["groups"])
+    _check_schema(facts["schema"], encoder.layout.variables, loss)
     return Model(
         spec, loss, params, encoder, dict(facts["schema"]), groups, dict(facts["facts"]),
         float(facts["y"][0]), float(facts["y"][1]),
     )  # fmt: skip
+
+
+def _check_schema(schema: Mapping[str, Any], variables: Sequence[str], loss: Loss) -> None:
+    """Refuse a schema by which new rows could not be read, or predictions not be named."""
+    levels = {c["name"]: c["levels"] for c in schema["columns"] if c["kind"] != "numeric"}
+    classes = schema["classes"] if schema["task"] == "classification" else []
+    texts = all(isinstance(part, list) and all(isinstance(v, str) for v in part) for part in (classes, *levels.values()))
+    if [c["name"] for c in schema["columns"]] != list(variables) or not texts:
+        raise InputError("the table's schema is damaged or of another model; run riata choose again")
+    if loss_for(schema["task"], len(classes)) != loss:
+        raise InputError("the schema's task is not that of the networks; run riata choose again")

@@ -20,6 +20,11 @@ from .chart import plain
 
 SCHEMA = 1
 FILES = ("decision.json", "results.parquet", "model.safetensors", "report.html")
+PARTS = (
+    "riata", "table", "task", "metric", "verdict", "evidence", "contenders", "theory", "classic", "answers", "scores",
+    "final", "kept", "dropped", "kkt_max", "fits", "failed_fits", "seconds", "warnings", "versions",
+)  # fmt: skip
+"""What every decision holds; a file without one of them is damaged."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +125,18 @@ def read_decision(folder: str | Path) -> Decision:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{folder}: no decision.json here; pass the folder that riata choose wrote") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable ({error}); run riata choose again") from None
     if not isinstance(summary, dict) or not isinstance(summary.get("schema"), int) or "verdict" not in summary:
         raise InputError(f"{path}: not a decision of riata; pass the folder that riata choose wrote")
     if summary["schema"] > SCHEMA:
         raise InputError(f"{path}: schema {summary['schema']} is newer than {__version__} reads; update riata")
+    lost = [key for key in PARTS if key not in summary]
+    if lost:
+        raise InputError(f"{path}: damaged, {lost[0]!r} is not there; run riata choose again")
+    try:
+        render_text(summary)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: damaged ({error!r}); run riata choose again") from None
     model = folder / "model.safetensors"
     return Decision(summary, load_model(model) if model.exists() else None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from numbers import Integral
 
 from ..errors import InputError
 from ..penalties import NAMES
@@ -19,6 +20,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "scaling": ("standard", "quantile"),
     "form": ("bounded", "ridge"),
 }
+WHOLE = ("folds", "repeats", "seeds", "path_length", "patience", "epochs", "batch_size", "workers", "seed")
+MAY_BE_NONE = ("patience", "epochs", "batch_size", "workers")
+MANY: Mapping[str, str] = {"penalties": "l1,l2", "hidden": "64,64", "dropout": "0,0.2"}
+MOST_SEED = 2**32 - 1
 DEFAULT_BUDGET = 240.0
 """Seconds that a decision may take where nobody says otherwise."""
 
@@ -75,6 +80,10 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name in WHOLE:
+            check_whole(name, getattr(self, name), name in MAY_BE_NONE)
+        for name, example in MANY.items():
+            check_many(name, getattr(self, name), example)
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
         if not self.penalties:
@@ -90,8 +99,12 @@ class Options:
                 raise InputError(f"{said}; type {flag(name)} {least}")
         if not self.dropout or any(not 0 <= p < 1 for p in self.dropout):
             raise InputError(f"--dropout {self.dropout} has a rate outside [0, 1); type --dropout 0,0.2")
+        for width in self.hidden:
+            check_whole("hidden", width, False)
         if any(h < 1 for h in self.hidden):
             raise InputError(f"--hidden {self.hidden} has a layer without units; type --hidden 64,64")
+        if not 0 <= self.seed <= MOST_SEED - self.repeats:
+            raise InputError(f"--seed {self.seed} is out of range; expected 0 to {MOST_SEED - self.repeats}; type --seed 0")
         if self.budget is not None and not 0 < self.budget < float("inf"):
             raise InputError(f"--budget {self.budget} is not a time; type --budget 60s, 10m or 2h")
         if self.picture not in ("auto", "no") and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", self.picture):
@@ -128,6 +141,20 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
         near = get_close_matches(str(value), allowed, n=1)
         hint = f"did you mean {near[0]}?" if near else f"use one of {', '.join(allowed)}"
         raise InputError(f"{flag(name)} {value!r} is unknown; {hint}")
+
+
+def check_whole(name: str, value: object, may_be_none: bool) -> None:
+    """Raise InputError unless ``value`` is a whole number, or None where that is allowed."""
+    if value is None and may_be_none:
+        return
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise InputError(f"{flag(name)} {value!r} is no whole number; type one, such as {flag(name)} 5")
+
+
+def check_many(name: str, value: object, example: str) -> None:
+    """Raise InputError unless ``value`` is a sequence of values."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise InputError(f"{flag(name)} {value!r} is no list; type {flag(name)} {example}, in Python a tuple")
 
 
 def seconds(text: str) -> float:

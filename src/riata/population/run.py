@@ -207,6 +207,7 @@ class Crew:
     def __init__(self, blocks: Blocks, workers: int):
         self.blocks, self.workers = blocks, workers
         self._pool: ProcessPoolExecutor | None = None
+        self._warm = False
 
     def __enter__(self) -> Crew:
         return self
@@ -227,11 +228,25 @@ class Crew:
                 self._pool.submit(_work, design.piece(ids)): ids for ids in chunks
             }
         while jobs:
-            done, _ = wait(jobs, return_when=FIRST_COMPLETED)
+            done, _ = wait(jobs, timeout=None if self._warm else 0, return_when=FIRST_COMPLETED)
+            self._warm = self._warm or bool(done)
             for job in done:
                 ids = jobs.pop(job)
                 split = design.members[ids[0]].split
                 yield ids, [replace(r, split=split) for r in job.result()]
+            if not self._warm:
+                yield from self._meanwhile(design, jobs)
+
+    def _meanwhile(
+        self, design: Design, jobs: dict[Future[list[MemberResult]], list[int]]
+    ) -> Iterator[tuple[list[int], list[MemberResult]]]:
+        """Train one waiting chunk here: starting a process takes longer than many chunks do."""
+        waiting = next((job for job in reversed(jobs) if job.cancel()), None)
+        if waiting is None:
+            self._warm = True
+            return
+        ids = jobs.pop(waiting)
+        yield ids, fit_chunk(self.blocks, design, ids)[1]
 
 
 def _here(blocks: Blocks, design: Design, chunks: list[list[int]]) -> Iterator[tuple[list[int], list[MemberResult]]]:

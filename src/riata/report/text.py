@@ -39,6 +39,24 @@ def with_interval(score: Mapping[str, float | None] | None) -> str:
     return f"{number(score['mean'])} ({number(score['low'])} to {number(score['high'])})"
 
 
+def residual(value: float | None) -> str:
+    """Write a KKT residual, or a dash where there is none.
+
+    >>> residual(1.25e-7), residual(None)
+    ('1.2e-07', '-')
+    """
+    return "-" if value is None else f"{value:.1e}"
+
+
+def printable(text: str) -> str:
+    r"""Return the text with a space for every control character, also those of a hostile name or cell.
+
+    >>> printable("a\x1b[31m\nb")
+    'a [31m b'
+    """
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def some(names: list[str], most: int = SHOWN) -> str:
     """Write names, cut after ``most`` with the count said."""
     shown = ", ".join(names[:most])
@@ -72,9 +90,9 @@ def render_text(summary: Mapping[str, Any]) -> str:
         f"{NAMES.get(summary['classic']['penalty'], 'was not walked')}",
         f"Trained       {summary['fits']} networks, {summary['failed_fits']} failed, on {table['rows']} rows, "
         f"in {summary['seconds']:.1f} s",
-        f"Certificate   KKT residual {summary['kkt_max']:.1e} at the weights handed back; lam "
+        f"Certificate   KKT residual {residual(summary['kkt_max'])} at the weights handed back; lam "
         f"{'-' if v['penalty'] == 'none' else format(v['lam'], '.3g')}; 0 is stationary, early stopping leaves more",
     ]
     for warning in summary["warnings"][:SHOWN]:
         lines.append(f"Note          {warning}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
