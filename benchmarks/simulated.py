@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--goal", default="selection")
-    parser.add_argument("--budget", default="40s")
+    parser.add_argument("--budget", default="60s")
     args = parser.parse_args()
     print("| seed | verdict | evidence | r2 | true found | false kept | seconds |")
     print("|---|---|---|---|---|---|---|", flush=True)

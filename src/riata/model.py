@@ -133,6 +133,7 @@ class Model:
         tensors = {f"net.{k}": w.cpu().numpy() for k, w in self.params.items()}
         tensors |= {f"encoder.{k}": np.ascontiguousarray(a) for k, a in arrays.items()}
         spec = {k: getattr(self.spec, k) for k in ("inputs", "outputs", "hidden", "activation", "form", "skip")}
+        spec["hidden"] = [int(width) for width in self.spec.hidden]
         facts = {
             "format": FORMAT,
             "spec": {**spec, "upper_ridge": self.spec.upper_ridge},
@@ -203,7 +204,8 @@ def _check_schema(schema: Mapping[str, Any], variables: Sequence[str], loss: Los
     """Refuse a schema by which new rows could not be read, or predictions not be named."""
     levels = {c["name"]: c["levels"] for c in schema["columns"] if c["kind"] != "numeric"}
     classes = schema["classes"] if schema["task"] == "classification" else []
-    texts = all(isinstance(part, list) and all(isinstance(v, str) for v in part) for part in (classes, *levels.values()))
+    lists = (classes, *levels.values())
+    texts = all(isinstance(part, list) and all(isinstance(v, str) for v in part) for part in lists)
     if [c["name"] for c in schema["columns"]] != list(variables) or not texts:
         raise InputError("the table's schema is damaged or of another model; run riata choose again")
     if loss_for(schema["task"], len(classes)) != loss:

@@ -17,7 +17,7 @@ def conclude(job: Job, measured: Measured, context: Context, warnings: Sequence[
     walked = walk(CHARTS[job.options.chart], context)
     verdict = settle(job, measured, walked.leaf)
     final = final_score(job, measured, context, verdict)
-    model, refits = fit_verdict(job, measured, verdict, job.table)
+    model, refits = fit_verdict(job, verdict, job.table)
     summary = summarize(job, measured, context, walked, verdict, final, model, refits, warnings)
     chosen = verdict.selection.fits.members if verdict.selection else ()
     return Decision(summary, model, Population(measured.found.population.members + chosen))

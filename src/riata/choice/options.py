@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from numbers import Integral
+from numbers import Integral, Real
 
 from ..errors import InputError
 from ..penalties import NAMES
@@ -23,7 +23,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 WHOLE = ("folds", "repeats", "seeds", "path_length", "patience", "epochs", "batch_size", "workers", "seed")
 MAY_BE_NONE = ("patience", "epochs", "batch_size", "workers")
 MANY: Mapping[str, str] = {"penalties": "l1,l2", "hidden": "64,64", "dropout": "0,0.2"}
-MOST_SEED = 2**32 - 1
+MOST_SEED = 2**31 - 1
 DEFAULT_BUDGET = 240.0
 """Seconds that a decision may take where nobody says otherwise."""
 
@@ -80,10 +80,7 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in WHOLE:
-            check_whole(name, getattr(self, name), name in MAY_BE_NONE)
-        for name, example in MANY.items():
-            check_many(name, getattr(self, name), example)
+        self._check_kinds()
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
         if not self.penalties:
@@ -99,16 +96,28 @@ class Options:
                 raise InputError(f"{said}; type {flag(name)} {least}")
         if not self.dropout or any(not 0 <= p < 1 for p in self.dropout):
             raise InputError(f"--dropout {self.dropout} has a rate outside [0, 1); type --dropout 0,0.2")
-        for width in self.hidden:
-            check_whole("hidden", width, False)
         if any(h < 1 for h in self.hidden):
             raise InputError(f"--hidden {self.hidden} has a layer without units; type --hidden 64,64")
-        if not 0 <= self.seed <= MOST_SEED - self.repeats:
-            raise InputError(f"--seed {self.seed} is out of range; expected 0 to {MOST_SEED - self.repeats}; type --seed 0")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise InputError(f"--seed {self.seed} is out of range; expected 0 to {MOST_SEED}; type --seed 0")
         if self.budget is not None and not 0 < self.budget < float("inf"):
             raise InputError(f"--budget {self.budget} is not a time; type --budget 60s, 10m or 2h")
         if self.picture not in ("auto", "no") and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", self.picture):
             raise InputError(f"--picture {self.picture} is not auto, no or WxH; type --picture 28x28")
+
+    def _check_kinds(self) -> None:
+        """Refuse texts, fractions and single values where whole numbers or several values belong."""
+        for name in WHOLE:
+            check_whole(name, getattr(self, name), name in MAY_BE_NONE)
+        for name, example in MANY.items():
+            check_many(name, getattr(self, name), example)
+        for width in self.hidden:
+            check_whole("hidden", width, False)
+        for name, values in (("dropout", self.dropout), ("budget", (1 if self.budget is None else self.budget,))):
+            if any(isinstance(v, bool) or not isinstance(v, Real) for v in values):
+                raise InputError(f"{flag(name)} {getattr(self, name)!r} is no number; see riata choose --help")
+        if not isinstance(self.picture, str):
+            raise InputError(f"--picture {self.picture!r} is no text; type --picture 28x28")
 
     @property
     def candidates(self) -> tuple[str, ...]:

@@ -138,14 +138,14 @@ def ladder(options: Options) -> list[tuple[int, int, tuple[float, ...], float]]:
 def plan_for(found: Pilot, options: Options, spent: float, refits: float = 1.0) -> Budgeted:
     """Choose the richest plan of the ladder whose extrapolated cost fits the budget.
 
-    ``refits`` is what fitting the verdict costs, in networks of the comparison per seed. What is left of a budget that
-    the person set goes into repeats of the folds.
+    ``refits`` is how often the verdict is fitted, on how many times the rows. What is left of a budget that the person
+    set goes into repeats of the folds.
     """
     budget = (options.budget or DEFAULT_BUDGET) * SHARE - spent
     for seeds, length, dropout, effort in ladder(options):
         strengths = {p: grid(top, length, found.ratio[p]) for p, top in found.largest.items()}
         plan = Plan(strengths, dropout)
-        last = refits * options.seeds * REFIT_COST * found.seconds_per_fit * effort
+        last = refits * options.folds * REFIT_COST * found.seconds_per_fit / effective_workers(options)
         estimate = last + estimate_seconds(found, plan, options, seeds, options.repeats, effort)
         if estimate <= budget:
             break

@@ -1,18 +1,18 @@
-"""Fit the chosen penalty, strength and dropout on all training rows."""
+"""Fit the chosen penalty, strength and dropout on all rows, in the way that was judged."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ..data import Table, layout
-from ..engines import loss_for
+from ..data import Table, fold_ids, layout
+from ..engines import Params, loss_for
 from ..model import Model
-from ..population.design import Design, Member, Split, Training
+from ..population.design import Design, Member, Split
 from ..population.run import Blocks, fit_chunk
 from ..results import MemberResult
 from .options import Options
@@ -21,74 +21,78 @@ from .search import Setting
 from .training import LEARNING_RATE, training_for
 
 
-def schedule_share(members: list[MemberResult], training: Training) -> float:
-    """Return how long a schedule a refit needs, as a share of the one that validation watched.
+@dataclass(frozen=True)
+class Recipe:
+    """What to fit: a penalty, its strength and dropout, and the selected groups."""
 
-    The networks were best, in the median, at a share s of a rate that falls as a cosine. A refit has no rows to stop
-    by and wants its low rates at the end, so it runs a whole schedule with the same sum of rates:
-    s + sin(pi s) / pi.
-
-    >>> from types import SimpleNamespace
-    >>> round(schedule_share([SimpleNamespace(best_epoch=75)], Training(epochs=150)), 3)
-    0.818
-    """
-    if training.update == "apg":
-        return 1.0
-    s = float(np.median([m.best_epoch for m in members])) / training.epochs
-    return s + math.sin(math.pi * s) / math.pi
+    penalty: str
+    setting: Setting
+    selected: np.ndarray | None = None
 
 
 def refit(
-    pool: Table,
-    penalty: str,
-    setting: Setting,
-    share: float,
-    options: Options,
-    seeds: int,
-    device: str,
-    groups: Mapping[str, str] | None,
-    effort: float,
-    selected: np.ndarray | None = None,
+    table: Table, recipe: Recipe, options: Options, device: str, groups: Mapping[str, str] | None
 ) -> tuple[Model, list[MemberResult]]:
-    """Train ``seeds`` networks on every row of the pool, for ``share`` of the usual number of epochs.
+    """Fit a recipe on all rows of a table.
 
-    ``selected`` (G,) restricts the networks to some groups: the weights of the others are 0.0 throughout.
+    Networks that stop early need rows to stop by: there is one network a fold, which trains on the other folds and
+    stops by its own, as the networks that were compared; the model is the mean of their outputs, and every row has
+    trained all of them but one. These few networks get the usual epochs, also where a budget cut those of the
+    comparison. A linear model is solved once, on every row.
 
-    Returns the model (the mean of their outputs) and their results, KKT residuals on the pool among them.
+    Returns
+    -------
+    tuple of (Model, list of MemberResult)
+        The results hold the KKT residuals on the networks' training rows.
     """
-    everything = np.arange(pool.n)
-    encoded = encode(pool, everything, options.scaling)
-    plan = layout(pool)
-    group, names, of_variable = grouping(plan, groups)
-    loss = loss_for(pool.task, len(pool.classes))
-    blocks = Blocks(encoded.x[None], encoded.y[None], group, names, loss, device)
-    training = training_for(options, pool.n, effort)
-    after = max(1, round(share * training.epochs))
-    training = replace(training, early_stopping=False, epochs=after)
-    nothing = np.zeros(0, dtype=np.int64)
-    lam, dropout = setting
-    params, results = [], []
-    for seed in range(seeds):
-        design = Design(
-            (Member(penalty, lam, dropout, 0, seed, LEARNING_RATE),),
-            (Split(0, everything, nothing, nothing, columns=None if selected is None else selected[group]),),
-            training,
-        )
-        fitted, found = fit_chunk(blocks, design, [0])
-        params.append(fitted.params)
-        results += found
-    together = {k: torch.cat([p[k].cpu() for p in params]) for k in params[0]}
+    everything = encode(table, np.arange(table.n), options.scaling)
+    group, names, of_variable = grouping(layout(table), groups)
+    loss = loss_for(table.task, len(table.classes))
+    blocks = Blocks(everything.x[None], everything.y[None], group, names, loss, device)
+    columns = None if recipe.selected is None else recipe.selected[group]
+    jobs = [_job(split, seed, recipe, options) for seed, split in enumerate(_splits(table, options, columns))]
+
+    def fit(job: Design) -> tuple[Params, MemberResult]:
+        fitted, results = fit_chunk(blocks, job, [0])
+        return {k: w.cpu() for k, w in fitted.params.items()}, results[0]
+
+    with ThreadPoolExecutor(options.processes if device == "cpu" else 1, initializer=_one_thread) as pool:
+        made = list(pool.map(fit, jobs))
+    results = [result for _, result in made]
+    lam, dropout = recipe.setting
     facts = {
-        "penalty": penalty,
+        "penalty": recipe.penalty,
         "lam": lam,
         "dropout": dropout,
-        "epochs": after,
+        "epochs": [r.best_epoch for r in results],
         "kkt": [r.kkt for r in results],
         "status": [r.status for r in results],
     }
-    spec = blocks.spec(Design((), (), training))
-    schema = pool.schema()
-    return (
-        Model(spec, loss, together, encoded.encoder, schema, of_variable, facts, encoded.y_centre, encoded.y_scale),
-        results,
-    )
+    good = [i for i, r in enumerate(results) if r.usable] or list(range(len(results)))
+    params = {k: torch.cat([made[i][0][k] for i in good]) for k in made[0][0]}
+    model = Model(
+        blocks.spec(jobs[0]), loss, params, everything.encoder, table.schema(), of_variable, facts,
+        everything.y_centre, everything.y_scale,
+    )  # fmt: skip
+    return model, results
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _splits(table: Table, options: Options, columns: np.ndarray | None) -> list[Split]:
+    nothing = np.zeros(0, dtype=np.int64)
+    if not options.hidden:
+        return [Split(0, np.arange(table.n), nothing, nothing, columns=columns)]
+    ids = fold_ids(table, options.folds, options.seed)
+    return [
+        Split(k, np.flatnonzero(ids != k), np.flatnonzero(ids == k), nothing, columns=columns)
+        for k in range(options.folds)
+    ]
+
+
+def _job(split: Split, seed: int, recipe: Recipe, options: Options) -> Design:
+    lam, dropout = recipe.setting
+    member = Member(recipe.penalty, lam, dropout, 0, seed, LEARNING_RATE)
+    return Design((member,), (split,), training_for(options, len(split.train)))

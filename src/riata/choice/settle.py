@@ -18,7 +18,7 @@ from .look import CHARTS
 from .options import Options
 from .pilot import Budgeted
 from .prepare import Arena, Parts
-from .refit import refit, schedule_share
+from .refit import Recipe, refit
 from .score import METRICS, constant_prediction, score
 from .search import Run, Search, Setting, best_setting, predict_mean
 from .select import Selection, select
@@ -60,7 +60,6 @@ class Verdict:
     lam: float
     dropout: float
     members: tuple[MemberResult, ...]
-    schedule: float
     early_stopping: bool
     selection: Selection | None = None
 
@@ -79,28 +78,15 @@ def settle(job: Job, measured: Measured, penalty: str) -> Verdict:
     if job.options.goal == "selection" and by_name(penalty).sparse:
         chosen = select(field, penalty, measured.plan.plan.strengths[penalty], training, measured.run)
         if chosen is not None:
-            share = schedule_share(list(chosen.best), training)
-            return Verdict(penalty, chosen.lam, 0.0, chosen.best, share, training.early_stopping, chosen)
-    share = schedule_share(list(members), training)
-    return Verdict(penalty, lam, dropout, members, share, training.early_stopping)
+            return Verdict(penalty, chosen.lam, 0.0, chosen.best, training.early_stopping, chosen)
+    return Verdict(penalty, lam, dropout, members, training.early_stopping)
 
 
-def fit_verdict(job: Job, measured: Measured, verdict: Verdict, table: Table) -> tuple[Model, list[MemberResult]]:
+def fit_verdict(job: Job, verdict: Verdict, table: Table) -> tuple[Model, list[MemberResult]]:
     """Fit the verdict's networks on all rows of a table."""
     chosen = None if verdict.selection is None else verdict.selection.groups
-    seeds, effort, options = job.options.seeds, measured.plan.effort, job.options
-    return refit(
-        table,
-        verdict.penalty,
-        verdict.setting,
-        verdict.schedule,
-        options,
-        seeds,
-        job.device,
-        job.groups,
-        effort,
-        chosen,
-    )
+    recipe = Recipe(verdict.penalty, verdict.setting, chosen)
+    return refit(table, recipe, job.options, job.device, job.groups)
 
 
 def final_score(job: Job, measured: Measured, context: Context, verdict: Verdict) -> dict[str, Any]:
@@ -118,7 +104,7 @@ def final_score(job: Job, measured: Measured, context: Context, verdict: Verdict
         by_nesting = {"method": "nested", "rows": rows, "picks": picks, **_plain(scores)}
     if job.parts.sealed is None:
         return by_nesting
-    model, _ = fit_verdict(job, measured, verdict, job.parts.pool)
+    model, _ = fit_verdict(job, verdict, job.parts.pool)
     sealed = sealed_scores(model, job.parts.sealed, job.options.seed)
     return {"method": "sealed rows", "rows": job.parts.sealed.n, **_plain(sealed), "nested": by_nesting}
 

@@ -70,11 +70,11 @@ def summarize(
         "fits": len(members) + len(refits),
         "failed_fits": sum(m.status == "diverged" for m in (*members, *refits)),
         "path": path_of(found, verdict.penalty),
-        "plan": plan_facts(measured.plan, field, found, verdict.schedule),
+        "plan": plan_facts(measured.plan, field, found),
         "options": option_facts(job.options, job.groups),
         "versions": versions(),
         "seconds": round(time.perf_counter() - job.began, 2),
-        "warnings": [*table.warnings, *warnings, *said_of(measured, job.parts, model, picked)],
+        "warnings": [*table.warnings, *warnings, *not_compared(context), *said_of(measured, job.parts, model, picked)],
     }
 
 
@@ -148,7 +148,7 @@ def path_of(found: Search, penalty: str) -> list[dict[str, float]]:
     return rows
 
 
-def plan_facts(plan: Budgeted, field: Arena, found: Search, share: float) -> dict[str, Any]:
+def plan_facts(plan: Budgeted, field: Arena, found: Search) -> dict[str, Any]:
     """Return how much was compared."""
     return {
         "rows": field.table.n,
@@ -159,7 +159,6 @@ def plan_facts(plan: Budgeted, field: Arena, found: Search, share: float) -> dic
         "dropout": list(plan.plan.dropout),
         "estimate_seconds": round(plan.estimate, 1),
         "extended": found.extended,
-        "refit_share_of_schedule": share,
     }
 
 
@@ -172,6 +171,14 @@ def option_facts(options: Options, groups: Mapping[str, str] | None) -> dict[str
 def versions() -> dict[str, str]:
     """Return the versions that the numbers depend on."""
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+
+
+def not_compared(context: Context) -> list[str]:
+    """Say why the verdict follows from theory, where nothing was compared."""
+    known = context.resources
+    if known is None or known.can_validate:
+        return []
+    return [f"nothing was compared, the verdict follows from theory: {known.reason}"]
 
 
 def said_of(measured: Measured, parts: Parts, model: Model, picked: Mapping[str, Any]) -> list[str]:
