@@ -21,7 +21,7 @@ from .search import Plan
 from .training import LEARNING_RATE
 
 DOUBLINGS = 4
-SAFETY = 1.3
+SAFETY = 1.1
 """The estimate is raised by this much, for grids that have to be extended and for machines that are shared."""
 PILOT_EFFORT = 0.25
 """Share of the usual epochs that the pilot trains for."""
