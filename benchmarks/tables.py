@@ -73,7 +73,9 @@ def main() -> None:
     parser.add_argument("--penalties", default=None)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    print("| table | rows x variables | verdict | evidence | final | by | kept | networks | seconds | peak GiB |")
+    print(
+        "| table | rows x variables | verdict | evidence | final | by | nested | kept | networks | seconds | peak GiB |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
     for name in args.only.split(","):
         try:
@@ -86,11 +88,12 @@ def main() -> None:
             frame, target, name=name, budget=args.budget, seed=args.seed, goal=args.goal, **options
         ).summary
         final, v = found["final"][found["metric"]], found["verdict"]
+        inner = found["final"].get("nested", found["final"])[found["metric"]]["mean"]
         memory = sum(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
         print(
             f"| {name} | {found['table']['rows']} x {found['table']['variables']} | {v['penalty']} {v['lam']:.3g}"
             f"{' dropout ' + str(v['dropout']) if v['dropout'] else ''} | {found['evidence']} | {found['metric']} "
-            f"{final['mean']:.3f} ({final['low']:.3f}-{final['high']:.3f}) | {found['final']['method']} | "
+            f"{final['mean']:.3f} ({final['low']:.3f}-{final['high']:.3f}) | {found['final']['method']} | {inner:.3f} | "
             f"{len(found['kept'])} | {found['fits']} | {found['seconds']:.0f} | {memory:.2f} |",
             flush=True,
         )
