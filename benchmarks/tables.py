@@ -63,6 +63,42 @@ TABLES = {
 }
 
 
+HEAD = (
+    "table",
+    "rows x variables",
+    "verdict",
+    "evidence",
+    "final",
+    "by",
+    "nested",
+    "kept",
+    "networks",
+    "seconds",
+    "GiB",
+)
+
+
+def row(name: str, found: dict) -> list[object]:
+    """Return a table's row: GiB is this process at its peak plus its largest worker."""
+    metric, v = found["metric"], found["verdict"]
+    final, inner = found["final"][metric], found["final"].get("nested", found["final"])[metric]["mean"]
+    dropout = f" dropout {v['dropout']}" if v["dropout"] else ""
+    memory = sum(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
+    return [
+        name,
+        f"{found['table']['rows']} x {found['table']['variables']}",
+        f"{v['penalty']} {v['lam']:.3g}{dropout}",
+        found["evidence"],
+        f"{metric} {final['mean']:.3f} ({final['low']:.3f}-{final['high']:.3f})",
+        found["final"]["method"],
+        f"{inner:.3f}",
+        len(found["kept"]),
+        found["fits"],
+        f"{found['seconds']:.0f}",
+        f"{memory:.2f}",
+    ]
+
+
 def main() -> None:
     """Print the table of verdicts."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -73,10 +109,8 @@ def main() -> None:
     parser.add_argument("--penalties", default=None)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    print(
-        "| table | rows x variables | verdict | evidence | final | by | nested | kept | networks | seconds | peak GiB |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    print("|", " | ".join(HEAD), "|")
+    print("|" + "---|" * len(HEAD), flush=True)
     for name in args.only.split(","):
         try:
             frame, target = TABLES[name](args.data)
@@ -87,16 +121,7 @@ def main() -> None:
         found = riata.choose(
             frame, target, name=name, budget=args.budget, seed=args.seed, goal=args.goal, **options
         ).summary
-        final, v = found["final"][found["metric"]], found["verdict"]
-        inner = found["final"].get("nested", found["final"])[found["metric"]]["mean"]
-        memory = sum(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 2**20
-        print(
-            f"| {name} | {found['table']['rows']} x {found['table']['variables']} | {v['penalty']} {v['lam']:.3g}"
-            f"{' dropout ' + str(v['dropout']) if v['dropout'] else ''} | {found['evidence']} | {found['metric']} "
-            f"{final['mean']:.3f} ({final['low']:.3f}-{final['high']:.3f}) | {found['final']['method']} | {inner:.3f} | "
-            f"{len(found['kept'])} | {found['fits']} | {found['seconds']:.0f} | {memory:.2f} |",
-            flush=True,
-        )
+        print("|", " | ".join(map(str, row(name, found))), "|", flush=True)
 
 
 if __name__ == "__main__":
