@@ -67,7 +67,7 @@ def test_whole_way(riata: Run, made: Any, kind: str) -> None:
     assert sorted(p.name for p in Path("out").iterdir()) == FILES
     decision = json.loads(Path("out/decision.json").read_text(encoding="utf-8"))
     assert decision["metric"] == metric and decision["final"][metric]["mean"] is not None
-    assert pl.read_parquet("out/results.parquet").height == decision["fits"] - 1
+    assert pl.read_parquet("out/results.parquet").height == decision["fits"]
 
     code, out, _ = riata("predict", "out", table)
     said = pl.read_csv(io.StringIO(out))

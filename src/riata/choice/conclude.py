@@ -20,4 +20,4 @@ def conclude(job: Job, measured: Measured, context: Context, warnings: Sequence[
     model, refits = fit_verdict(job, verdict, job.table)
     summary = summarize(job, measured, context, walked, verdict, final, model, refits, warnings)
     chosen = verdict.selection.fits.members if verdict.selection else ()
-    return Decision(summary, model, Population(measured.found.population.members + chosen))
+    return Decision(summary, model, Population((*measured.found.population.members, *chosen, *refits)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -25,6 +25,8 @@ SAFETY = 1.1
 """The estimate is raised by this much, for grids that have to be extended and for machines that are shared."""
 PILOT_EFFORT = 0.25
 """Share of the usual epochs that the pilot trains for."""
+LENGTHENED: Mapping[float, float] = {0.25: 1.0, 0.5: 1.6, 1.0: 2.4}
+"""What a network costs by its effort, in the pilot's: most stop before the epochs they are given (measured)."""
 REFIT_COST = 3.0
 """What a network of the refit costs, which trains alone and on all rows, in networks of the comparison."""
 MOST_REPEATS = 5
@@ -66,7 +68,7 @@ def pilot(arena: Arena, penalties: Sequence[str], training: Training, scaled: bo
         confirmed[name] = _confirm(arena, name, top, training) if by_name(name).sparse else 1.0
         largest[name] = top * confirmed[name]
         times.append(_timed(arena, name, [largest[name] * share for share in LIGHT], training))
-    whole = float(np.mean(times)) / (PILOT_EFFORT if scaled else 1.0)
+    whole = float(np.mean(times)) * (LENGTHENED[1.0] if scaled else 1.0)
     return Pilot(largest, ratio, confirmed, whole, time.perf_counter() - began)
 
 
@@ -164,7 +166,12 @@ def estimate_seconds(
     if options.goal == "selection" and plan.strengths:
         longest = max(len(s) for s in plan.strengths.values())
         fits += SELECTION_COST * longest * options.folds * seeds * repeats
-    return SAFETY * fits * effort * found.seconds_per_fit / effective_workers(options)
+    return SAFETY * fits * _length(effort) * found.seconds_per_fit / effective_workers(options)
+
+
+def _length(effort: float) -> float:
+    """Return what a network of an effort costs, relative to one of the usual length."""
+    return LENGTHENED[effort] / LENGTHENED[1.0]
 
 
 def effective_workers(options: Options) -> float:

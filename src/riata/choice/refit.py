@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from .options import Options
 from .prepare import encode, grouping
 from .search import Setting
 from .training import LEARNING_RATE, training_for
+
+REFITTED = -1
+"""The fold of a network that is part of the model."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def refit(
 
     def fit(job: Design) -> tuple[Params, MemberResult]:
         fitted, results = fit_chunk(blocks, job, [0])
-        return {k: w.cpu() for k, w in fitted.params.items()}, results[0]
+        return {k: w.cpu() for k, w in fitted.params.items()}, replace(results[0], fold=REFITTED)
 
     with ThreadPoolExecutor(options.processes if device == "cpu" else 1, initializer=_one_thread) as pool:
         made = list(pool.map(fit, jobs))
