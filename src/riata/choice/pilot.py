@@ -31,7 +31,7 @@ REFIT_COST = 3.0
 """What a network of the refit costs, which trains alone and on all rows, in networks of the comparison."""
 MOST_REPEATS = 5
 """Most repeats of the folds that a budget buys."""
-SELECTION_COST = 5
+SELECTION_COST = 8
 """What selecting variables costs for each strength, split and seed, in networks that stop early."""
 SHARE = 0.8
 """Share of the budget that the comparison may take; the rest is for reading, refitting and the report."""
