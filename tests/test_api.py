@@ -140,6 +140,7 @@ def test_options_and_choose_have_the_documented_names() -> None:
         ({"budget": "soon"}, "type --budget 60s"),
         ({"picture": "28by28"}, "type --picture 28x28"),
         ({"picture": 28}, "type --picture 28x28"),
+        ({"no_validation": "yes"}, "pass True or leave it out"),
     ],
 )
 def test_wrong_options_are_named_in_one_line(wrong: dict[str, Any], said: str) -> None:

@@ -81,6 +81,8 @@ class Options:
 
     def __post_init__(self) -> None:
         self._check_kinds()
+        if not isinstance(self.no_validation, bool):
+            raise InputError(f"--no-validation {self.no_validation!r} is not yes or no; pass True or leave it out")
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
         if not self.penalties:
