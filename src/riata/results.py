@@ -108,6 +108,5 @@ class CandidateScores:
 
     name: str
     per_fold: Mapping[str, np.ndarray]
-    intervals: Mapping[str, Interval]
     chosen: Sequence[tuple[float, float]] = field(default_factory=tuple)
     kept: float = float("nan")

@@ -153,7 +153,7 @@ def tuned(
         predictions[fold] = predict_mean(used, arena)
         rows.append(score(table.task, table.y[split.test], predictions[fold]))
     per_fold = {m: np.array([r[m] for r in rows]) for m in METRICS[table.task]}
-    return CandidateScores(penalty, per_fold, {}, tuple(chosen), float(np.nanmean(kept))), predictions
+    return CandidateScores(penalty, per_fold, tuple(chosen), float(np.nanmean(kept))), predictions
 
 
 def predict_mean(members: Sequence[MemberResult], arena: Arena) -> np.ndarray:
@@ -174,4 +174,4 @@ def constant_scores(arena: Arena) -> CandidateScores:
         seen = np.concatenate([split.train, split.valid])
         said = constant_prediction(table.task, table.y[seen], len(table.classes), len(split.test))
         rows.append(score(table.task, table.y[split.test], said))
-    return CandidateScores("constant", {m: np.array([r[m] for r in rows]) for m in METRICS[table.task]}, {})
+    return CandidateScores("constant", {m: np.array([r[m] for r in rows]) for m in METRICS[table.task]})
