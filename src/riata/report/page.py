@@ -7,7 +7,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from .text import NAMES, number, printable, residual, sentence, with_interval
+from ..plots.names import NAMES
+from .text import number, printable, residual, sentence, with_interval
 
 
 def render_html(summary: Mapping[str, Any]) -> str:

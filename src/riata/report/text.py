@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-NAMES = {
-    "none": "no penalty",
-    "l2": "L2 (ridge)",
-    "l1": "L1 (lasso)",
-    "elastic_net": "elastic net",
-    "group_lasso": "group lasso",
-    "sparse_group_lasso": "sparse group lasso",
-    "constant": "constant predictor",
-}
+from ..plots.names import NAMES
+
 SHOWN = 12
 
 

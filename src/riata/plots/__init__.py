@@ -1,0 +1,1 @@
+"""Figures of a run: data first, then drawn; numpy and altair, never torch."""
