@@ -3,7 +3,7 @@ PYTHON ?= python3
 export OMP_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: demo test lint types contract docs clean
+.PHONY: demo test lint types contract gallery clean
 
 .venv/.ok: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -17,14 +17,17 @@ test: .venv/.ok
 	.venv/bin/python -m pytest -n 2
 
 lint: .venv/.ok
-	.venv/bin/ruff check src tests benchmarks
-	.venv/bin/ruff format --check src tests benchmarks
+	.venv/bin/ruff check src tests benchmarks docs
+	.venv/bin/ruff format --check src tests benchmarks docs
 
 types: .venv/.ok
 	.venv/bin/mypy
 
 contract: .venv/.ok
 	.venv/bin/lint-imports
+
+gallery: .venv/.ok
+	.venv/bin/python docs/gallery.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache riata-out

@@ -23,7 +23,7 @@ from riata.groups import by_variable
 from riata.penalties import GroupLasso
 from riata.population.design import Training
 from riata.population.solve import certificate, objective, solve
-from riata.population.train import Arms, Rows, fit_minibatch, start, terms_for
+from riata.population.train import Arms, Rows, Task, fit_minibatch, start, terms_for
 from riata.updates import Terms
 
 SHARES = (0.5, 0.2, 0.07, 0.02)
@@ -95,7 +95,8 @@ def minibatch(p: Problem, options: dict[str, str], lr: float, epochs: int) -> Ru
     training = Training(epochs=epochs, hidden=p.engine.spec.hidden, early_stopping=False, **options)  # type: ignore[arg-type]
     few = Rows(p.rows.x[:8], p.rows.y[:8])  # the monitor costs nothing
     arms, began = Arms(p.arms.lam, p.arms.dropout, torch.full_like(p.arms.lam, lr)), time.process_time()
-    return p.judge(fit_minibatch(p.engine, p.rows, few, p.terms, arms, training, 0, p.start()).params, began)
+    task = Task(p.engine, p.rows, few, p.terms, arms, training, 0)
+    return p.judge(fit_minibatch(task, p.start()).params, began)
 
 
 def full_batch(p: Problem, iterations: int) -> Run:

@@ -82,7 +82,8 @@ def choose(
         Variables of one group live and die together.
     budget : float or str, optional
         Seconds, or ``"60s"``, ``"10m"``, ``"2h"``.
-    progress : callable (stage, done, total)
+    progress : callable (stage, done, total, best)
+        Told how far the run is; ``best`` is the best candidate so far in words, "" where that is not known yet.
     keep : Keep, optional
         See :class:`riata.population.journal.Journal`.
     **options

@@ -103,10 +103,12 @@ class Interval:
 class CandidateScores:
     """One candidate's scores on the outer folds, the strength tuned inside each fold.
 
-    ``per_fold[metric]`` is (repeats * folds,); ``chosen`` holds (lam, dropout) of each fold.
+    ``per_fold[metric]`` is (repeats * folds,); ``chosen`` holds (lam, dropout) of each fold; ``kept`` and
+    ``weights_kept`` are means over the networks that were used.
     """
 
     name: str
     per_fold: Mapping[str, np.ndarray]
     chosen: Sequence[tuple[float, float]] = field(default_factory=tuple)
     kept: float = float("nan")
+    weights_kept: float = float("nan")

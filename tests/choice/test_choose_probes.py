@@ -5,8 +5,11 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 from sklearn import datasets
 
+from riata.choice import look
 from riata.choice.chart import Context
+from riata.choice.options import Options
 from riata.choice.probes import correlation, picture, sparsity, subsample, two_sample
+from riata.data import make_table
 from riata.errors import InputError
 
 
@@ -216,24 +219,36 @@ def test_subsample_edges() -> None:
             subsample.representative(X, np.array(rows, dtype=int))
 
 
-def test_draws_are_stratified_seeded_and_not_the_head() -> None:
-    y = np.repeat([0, 1, 2], [700, 250, 50])
-    rows = subsample.draw(y, "classification", 100, seed=1)
-    assert np.bincount(y[rows]).tolist() == [70, 25, 5]
-    assert np.array_equal(rows, subsample.draw(y, "classification", 100, seed=1))
-    assert not np.array_equal(rows, subsample.draw(y, "classification", 100, seed=2))
-    z = np.random.default_rng(0).standard_normal(1000)
-    drawn = subsample.draw(z, "regression", 103, seed=0)
-    assert len(np.unique(drawn)) == 103
-    counts = np.histogram(z[drawn], np.quantile(z, np.linspace(0, 1, 11)))[0]
-    assert set(counts.tolist()) <= {10, 11}
+def looked_at(monkeypatch: pytest.MonkeyPatch, most: int) -> tuple[look.Look, list[int]]:
+    """Look at 300 rows, at most so many in the first draw; return what was seen and the size of every draw tested."""
+    tested: list[int] = []
 
+    def test(X: np.ndarray, rows: np.ndarray, seed: int) -> subsample.Representative:
+        tested.append(len(rows))
+        return subsample.representative(X, rows, seed)
 
-def test_a_failed_draw_is_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subsample, "AUC_LOW", -1.0)
+    monkeypatch.setattr(look, "MOST_ROWS", most)
+    monkeypatch.setattr(look, "representative", test)
     X = np.random.default_rng(0).standard_normal((300, 2))
-    rows, reports = subsample.draw_representative(X, X[:, 0], "regression", 100)
-    assert [r.size for r in reports] == [100, 200, 300] and len(rows) == 300
+    return look.look(make_table(X, X[:, 0] - X[:, 1]), Options(workers=1), None), tested
+
+
+def test_a_good_draw_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, tested = looked_at(monkeypatch, 100)
+    assert tested == [100] == [len(seen.rows)] == [len(seen.context.X)]
+    assert seen.context.subsample is not None and seen.context.subsample.detail["total"] == 300
+
+
+def test_a_failed_draw_is_doubled_until_all_rows_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subsample, "AUC_LOW", -1.0)
+    seen, tested = looked_at(monkeypatch, 100)
+    assert tested == [100, 200] and len(seen.rows) == len(seen.context.X) == 300
+    assert subsample.branch(subsample.probe(seen.context)) == "all"
+
+
+def test_all_rows_need_no_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, tested = looked_at(monkeypatch, 300)
+    assert tested == [] and len(seen.rows) == 300 and seen.context.subsample is None
 
 
 def test_auc_error_at_one_half() -> None:

@@ -35,7 +35,7 @@ def answers(found: Decision) -> dict[str, str]:
     return {a["key"]: a["answer"] for a in found.summary["answers"] if a["decided"]}
 
 
-def by_theory(found: Decision, leaf: str, reason: str) -> None:
+def assert_by_theory(found: Decision, leaf: str, reason: str) -> None:
     summary = found.summary
     assert summary["verdict"]["penalty"] == leaf == summary["theory"]["penalty"]
     assert found.evidence == "tied" and found.contenders == [leaf]
@@ -48,12 +48,12 @@ def by_theory(found: Decision, leaf: str, reason: str) -> None:
 
 def test_validation_switched_off() -> None:
     X = plain()
-    by_theory(riata.choose(X, X[:, 0], no_validation=True, **SMALL), "l1", "switched off")
+    assert_by_theory(riata.choose(X, X[:, 0], no_validation=True, **SMALL), "l1", "switched off")
 
 
 def test_fewer_than_fifty_rows() -> None:
     X = plain(49)
-    by_theory(riata.choose(X, X[:, 0], **SMALL), "l1", "49 rows")
+    assert_by_theory(riata.choose(X, X[:, 0], **SMALL), "l1", "49 rows")
     assert riata.choose(plain(50), plain(50)[:, 0], **SMALL).summary["scores"].keys() > {"l1", "l2"}
 
 
@@ -65,20 +65,20 @@ def test_a_rare_class() -> None:
         if compared:
             assert answers(found)["resources"] == "yes" and set(found.scores) == {"constant", "none", "l2"}
         else:
-            by_theory(found, "l1", "4 rows of the rarest class per fold")
+            assert_by_theory(found, "l1", "4 rows of the rarest class per fold")
 
 
 def test_theory_leaves_of_the_default_chart() -> None:
     X = correlated()
-    by_theory(riata.choose(X, X[:, 0], no_validation=True, **SMALL), "l2", "switched off")
+    assert_by_theory(riata.choose(X, X[:, 0], no_validation=True, **SMALL), "l2", "switched off")
     selecting = riata.choose(X, X[:, 0], no_validation=True, goal="selection", **SMALL)
     assert selecting.verdict["penalty"] == "elastic_net"
     wide = plain(40, 60)
-    by_theory(riata.choose(wide, wide[:, 0], **SMALL), "elastic_net", "40 rows")
+    assert_by_theory(riata.choose(wide, wide[:, 0], **SMALL), "elastic_net", "40 rows")
     groups = {f"x{i + 1}": "ab"[i % 2] for i in range(6)}
     narrow = plain()
     grouped = riata.choose(narrow, narrow[:, 0], groups=groups, no_validation=True, **SMALL)
-    by_theory(grouped, "group_lasso", "switched off")
+    assert_by_theory(grouped, "group_lasso", "switched off")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_classic_chart_by_prior_knowledge(
     table: tuple[np.ndarray, np.ndarray], options: dict[str, Any], leaf: str, trace: dict[str, str]
 ) -> None:
     found = riata.choose(*table, chart="classic", no_validation=True, **{**SMALL, **options})
-    by_theory(found, leaf, "switched off")
+    assert_by_theory(found, leaf, "switched off")
     assert answers(found) == {"subsample": "all", "resources": "no", **trace}
     assert found.summary["classic"]["penalty"] == leaf
 

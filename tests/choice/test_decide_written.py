@@ -11,13 +11,14 @@ import polars as pl
 import pytest
 
 import riata
-from riata.choice.decision import FILES, Decision, read_decision
+from riata.choice.decision import Decision, read_decision
 from riata.errors import InputError
 
 SMALL: dict[str, Any] = {
     "hidden": (8,), "epochs": 10, "folds": 3, "seeds": 2, "path_length": 4, "workers": 1, "dropout": (0.0, 0.3),
     "device": "cpu", "penalties": ["l1", "elastic_net"],
 }  # fmt: skip
+FILES = ["decision.json", "figures.json", "model.safetensors", "report.html", "results.parquet"]
 KEYS: dict[str, Any] = {
     "schema": int, "riata": str, "table": dict, "task": str, "metric": str, "verdict": dict, "evidence": str,
     "contenders": list, "theory": dict, "classic": dict, "answers": list, "scores": dict, "final": dict, "kept": list,
@@ -102,7 +103,7 @@ def test_saving_twice_gives_the_same_bytes(found: Decision, tmp_path: Path) -> N
     found.save(tmp_path / "deep" / "b")
     for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "deep" / "b" / name).read_bytes(), name
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == sorted(FILES)
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == FILES
     rows = pl.read_parquet(tmp_path / "a" / "results.parquet")
     assert found.population is not None and rows.height == len(found.population.members)
     assert rows["valid_loss"].to_list() == [m.valid_loss for m in found.population.members]

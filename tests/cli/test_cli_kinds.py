@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 Run = Callable[..., tuple[int, str, str]]
-FILES = ["decision.json", "journal.sqlite", "model.safetensors", "report.html", "results.parquet"]
+FILES = ["decision.json", "figures.json", "journal.sqlite", "model.safetensors", "report.html", "results.parquet"]
 
 
 def multiclass(made: Any) -> Path:

@@ -99,9 +99,12 @@ def test_subsample() -> None:
     assert counts[2] == 2 and abs(counts[0] - 90) <= 2
     assert rows.max() > 500  # not the head of the file
     np.testing.assert_array_equal(subsample(table, 5000, seed=0), np.arange(1000))
+    np.testing.assert_array_equal(subsample(table, 1000, seed=0), np.arange(1000))
     for size in range(6, 60):
         assert len(subsample(table, size, seed=1)) == size
     decile = np.argsort(np.argsort(numbers(200).y)) // 20
     assert np.bincount(decile[subsample(numbers(200), 50, seed=0)]).tolist() == [5] * 10
+    uneven = subsample(numbers(200), 53, seed=0)
+    assert len(np.unique(uneven)) == 53 and set(np.bincount(decile[uneven]).tolist()) <= {5, 6}
     with pytest.raises(InputError, match="at least 6"):
         subsample(table, 5, seed=0)

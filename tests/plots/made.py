@@ -58,8 +58,9 @@ def made(
         "units": units,
         "skip": 1,
         "networks": [
-            _network(p, s, [columns[i]["variable"] for i in shown], units + 1, strong, rng)
+            _network(p, s, [columns[i]["variable"] for i in shown], units + 1, strong, rng, at)
             for p in PENALTIES
+            for at in (("best",) if p == "none" else ("best", "one_se"))
             for s in (0, 1)
         ],
         "candidates": _candidates(task, summary, variables, units, rng),
@@ -139,7 +140,7 @@ def _summary(task, names, classes, strong, rng):
     }  # fmt: skip
 
 
-def _network(penalty, seed, variable, width, strong, rng):
+def _network(penalty, seed, variable, width, strong, rng, at):
     variable = np.asarray(variable)
     w = rng.standard_normal((len(variable), width)) * np.where(variable < strong, 1.0, 0.1)[:, None]
     if penalty in ("l1", "elastic_net", "sparse_group_lasso"):
@@ -153,7 +154,8 @@ def _network(penalty, seed, variable, width, strong, rng):
     valid = [c + 0.002 * max(0, e - 25) for c, e in zip(curve, epochs, strict=True)]
     counts, edges = np.histogram(w[w != 0], bins=30)
     return {
-        "penalty": penalty, "lam": 0.0 if penalty == "none" else 0.01, "dropout": 0.0, "fold": 0, "seed": seed,
+        "at": at, "penalty": penalty, "lam": 0.0 if penalty == "none" else 0.01, "dropout": 0.0, "fold": 0,
+        "seed": seed,
         "kept": len(np.unique(variable[(w != 0).any(1)])), "weights_kept": int((w != 0).sum()),
         "weights_total": int(w.size), "largest": float(np.abs(w).max()), "best_epoch": 25, "epochs": 40, "status": "ok",
         "kkt": 1e-3, "first": np.round(w, 4).tolist(),

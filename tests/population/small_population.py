@@ -10,7 +10,7 @@ from riata.groups import by_variable
 from riata.penalties import by_name
 from riata.population.design import Design, Member, Split, Training
 from riata.population.run import Blocks
-from riata.population.train import Arms, Rows, fit_minibatch, start, terms_for
+from riata.population.train import Arms, Rows, Task, fit_minibatch, start, terms_for
 
 D = 7
 INDEX = [0, 0, 1, 2, 3, 3, 4]
@@ -50,7 +50,7 @@ def fit(arms, penalty="group_lasso", training=QUICK, kind="logistic", seed=0, va
     cut = len(y) * 2 // 3
     train, held = rows_of(x[:cut], y[:cut]), rows_of(x[cut:], y[cut:])
     params = start(spec, loss, train, seed, len(arms.lam))
-    return fit_minibatch(engine, train, held if valid else None, terms, arms, training, seed, params)
+    return fit_minibatch(Task(engine, train, held if valid else None, terms, arms, training, seed), params)
 
 
 def blocks(kind="logistic"):

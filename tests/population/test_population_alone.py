@@ -99,7 +99,7 @@ def test_worker_processes():
 
 
 def test_progress_and_kept_members():
-    data, plan, seen = blocks(), design(), []
+    data, plan, seen, finished = blocks(), design(), [], []
 
     class Half:
         """Knows the first six members and remembers what it is given."""
@@ -115,8 +115,17 @@ def test_progress_and_kept_members():
 
     whole = train_population(data, plan)
     keep = Half(whole.members[:6])
-    again = train_population(data, plan, keep=keep, chunk=4, progress=lambda done, total: seen.append((done, total)))
-    assert sorted(keep.added) == [6, 7, 8, 9, 10, 11] and seen[-1] == (12, 12)
+    again = train_population(
+        data,
+        plan,
+        keep=keep,
+        chunk=4,
+        progress=lambda *said: seen.append((*said, len(finished))),
+        finished=finished.extend,
+    )
+    assert sorted(keep.added) == [6, 7, 8, 9, 10, 11]
+    assert seen[-1] == (12, 12, 12) and all(done == told for done, _, told in seen)
+    assert sorted(map(id, finished)) == sorted(map(id, again.members))
     assert all(same(a, b) for a, b in zip(again.members, whole.members, strict=True))
 
 

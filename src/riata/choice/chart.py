@@ -145,7 +145,7 @@ class Question:
 
     ``kind`` says what stands behind the arrows: theory (cited in ``source``), measured (run cited) or
     convention. ``branch`` is pure: evidence in, one of the keys of ``arrows`` out. An arrow is a question's
-    key or ``leaf:NAME``.
+    key or ``leaf:NAME``. ``acts`` says what is done on the way of an answer.
     """
 
     key: str
@@ -156,6 +156,7 @@ class Question:
     probe: Callable[[Context], Evidence]
     branch: Callable[[Evidence], str]
     arrows: Mapping[str, str]
+    acts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -309,7 +310,7 @@ def to_dict(chart: Chart) -> dict[str, Any]:
     ]
     nodes += [{"id": LEAF + name, "leaf": True, "text": name} for name in chart.leaves]
     edges = [
-        {"from": q.key, "to": to, "answer": answer, "kind": q.kind}
+        {"from": q.key, "to": to, "answer": answer, "kind": q.kind, "action": q.acts.get(answer, "")}
         for q in chart.questions.values()
         for answer, to in q.arrows.items()
     ]

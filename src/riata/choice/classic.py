@@ -40,6 +40,7 @@ RESOURCES = Question(
     scores.probe_resources,
     scores.branch_resources,
     {"yes": "elastic_net_better", "no": "correlated"},
+    {"yes": "Train the baseline and an elastic net"},
 )
 CORRELATED = Question(
     "correlated",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..results import Population
 from .chart import Context, walk
 from .decision import Decision
+from .figures import figures_of
 from .look import CHARTS
 from .settle import Job, Measured, final_score, fit_verdict, settle
 from .summary import summarize
@@ -16,8 +17,14 @@ def conclude(job: Job, measured: Measured, context: Context, warnings: Sequence[
     """Return the decision."""
     walked = walk(CHARTS[job.options.chart], context)
     verdict = settle(job, measured, walked.leaf)
+    job.clock.mark("choosing")
     final = final_score(job, measured, context, verdict)
     model, refits = fit_verdict(job, verdict, job.table)
+    job.clock.mark("refitting and scoring")
+    figures = figures_of(job, measured, context, walked, verdict)
+    job.clock.mark("watching the best networks")
     summary = summarize(job, measured, context, walked, verdict, final, model, refits, warnings)
     chosen = verdict.selection.fits.members if verdict.selection else ()
-    return Decision(summary, model, Population((*measured.found.population.members, *chosen, *refits)))
+    figures["stages"] = [{"stage": stage, "seconds": round(spent, 2)} for stage, spent in job.clock.stages]
+    everything = Population((*measured.found.population.members, *chosen, *refits))
+    return Decision(summary, model, everything, figures)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from ..data import Table
 from ..errors import InputError
-from ..population.design import Design
+from ..population.design import Design, Training
 from ..population.run import Crew, Keep, train_population
 from ..results import Population
 from .chart import Resources
+from .clock import Clock
 from .conclude import conclude
 from .decision import Decision
+from .figures.networks import SEEDS
 from .look import Look, candidates_for, look, theory_leaf
 from .options import DEFAULT_BUDGET, Options
 from .pilot import PILOT_EFFORT, Budgeted, pilot, plan_for
@@ -27,13 +29,19 @@ from .probes.picture import probe as picture
 from .score import METRIC
 from .search import Run, constant_scores, search, tuned
 from .settle import Job, Measured
+from .standings import Standings
 from .training import training_for
 
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, done, total)."""
+
+class Progress(Protocol):
+    """Is told how far a run is: what it does now, how much of that is done, and the best candidate so far."""
+
+    def __call__(self, stage: str, done: int, total: int, best: str = "", /) -> None:
+        """Tell that ``done`` of ``total`` are finished; ``best`` is "" where nothing can be said yet."""
+        ...
 
 
-def quiet(stage: str, done: int, total: int) -> None:
+def quiet(stage: str, done: int, total: int, best: str = "", /) -> None:
     """Say nothing."""
 
 
@@ -53,7 +61,8 @@ def decide(
     options : Options
     groups : mapping of variable to group name, optional
         Variables of one group live and die together.
-    progress : callable
+    progress : Progress
+        Called with (stage, done, total, best).
     keep : Keep, optional
         Remembers finished pieces, so that a run that was stopped goes on where it was.
 
@@ -62,7 +71,7 @@ def decide(
     InputError
         If the table cannot be used as asked (too few rows of a class for the folds, and so on).
     """
-    began = time.perf_counter()
+    clock = Clock()
     options = options or Options()
     device, parts = pick_device(options.device), part(table, options)
     progress("looking at the table", 0, 1)
@@ -70,14 +79,16 @@ def decide(
     if options.picture not in ("auto", "no"):
         picture(seen.context)  # a size that cannot be is refused before anything is trained
     names, resources = candidates_for(parts.pool, options, seen.context)
+    clock.mark("looking at the table")
     progress("pilot", 0, 1)
-    field, plan = plan_within(parts, seen, names, resources, options, groups, device, began, keep)
+    field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep)
     resources = replace(resources, seconds=plan.estimate, budget=options.budget or DEFAULT_BUDGET)
     if resources.can_validate and not plan.fits:
         why = f"comparing all candidates takes about {plan.estimate:.0f} s; the budget is {resources.budget:.0f} s"
         resources = replace(resources, can_validate=False, reason=why)
         names = [n for n in [theory_leaf(options, seen.context)] if n != "none"]
-        field, plan = plan_within(parts, seen, names, resources, options, groups, device, began, keep)
+        field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep)
+    clock.mark("pilot")
     with ExitStack() as stack:
         crew = None
         if options.processes > 1 and device == "cpu":
@@ -88,8 +99,9 @@ def decide(
         scored = {"constant": constant_scores(field), **scored}
         by_metric = {name: np.asarray(s.per_fold[METRIC[table.task]]) for name, s in scored.items()}
         context = replace(seen.context, resources=resources, scores=by_metric, repeats=plan.repeats)
+        clock.mark("training networks")
         progress("refitting", 0, 1)
-        job = Job(table, parts, options, groups, device, began)
+        job = Job(table, parts, options, groups, device, clock)
         return conclude(job, Measured(field, plan, found, scored, run), context, seen.warnings)
 
 
@@ -117,7 +129,7 @@ def plan_within(
     options: Options,
     groups: Mapping[str, str] | None,
     device: str,
-    began: float,
+    clock: Clock,
     keep: Keep | None,
 ) -> tuple[Arena, Budgeted]:
     """Run the pilot and fit the plan to the budget.
@@ -136,7 +148,8 @@ def plan_within(
     train = len(field.splits[0][2].train)
     found = pilot(field, names, training_for(options, train, PILOT_EFFORT), scaled=not options.epochs)
     refits = (1 + (parts.sealed is not None)) * max(1.0, parts.pool.n / train)
-    plan = plan_for(found, options, time.perf_counter() - began, refits)
+    refits += len(SEEDS) * (1 + 2 * len(names)) / options.folds
+    plan = plan_for(found, options, clock.seconds(), refits)
     if (plan.seeds, plan.repeats) != (options.seeds, 1):
         field = arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups)
     if isinstance(keep, Notes):
@@ -145,14 +158,21 @@ def plan_within(
 
 
 def runner(field: Arena, crew: Crew | None, progress: Progress, keep: Keep | None) -> Run:
-    """Return what trains a design of an arena on the workers."""
+    """Return what trains a design of an arena on the workers.
+
+    The best so far is that among networks trained in the same way, on all columns or on some.
+    """
+    tables: dict[tuple[Training, bool], Standings] = {}
 
     def run(design: Design) -> Population:
+        restricted = any(s.columns is not None for s in design.splits)
+        standings = tables.setdefault((design.training, restricted), Standings(len(field.splits)))
         return train_population(
             field.blocks,
             design,
             crew=crew,
-            progress=lambda done, total: progress("training networks", done, total),
+            progress=lambda done, total: progress("training networks", done, total, standings.best()),
+            finished=standings.add,
             keep=keep,
         )
 

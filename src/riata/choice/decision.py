@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from ..errors import InputError
 from ..files import write_bytes, write_text
 from ..model import Model, load_model
-from ..report import render_html, render_text
+from ..report.text import render_text
 from ..results import Population
 from ..version import __version__
 from .chart import plain
 
+if TYPE_CHECKING:
+    from ..plots.accessor import Plots
+
 SCHEMA = 1
-FILES = ("decision.json", "results.parquet", "model.safetensors", "report.html")
 PARTS = (
     "riata", "table", "task", "metric", "verdict", "evidence", "contenders", "theory", "classic", "answers", "scores",
     "final", "kept", "dropped", "kkt_max", "fits", "failed_fits", "seconds", "warnings", "versions",
@@ -39,11 +42,14 @@ class Decision:
         The networks refitted on all training rows; None where a folder without one was read.
     population : Population or None
         Every trained network.
+    figures : dict or None
+        What the pictures are drawn from (``figures.json``).
     """
 
     summary: Mapping[str, Any]
     model: Model | None = None
     population: Population | None = field(default=None, repr=False)
+    figures: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def verdict(self) -> dict[str, Any]:
@@ -83,20 +89,45 @@ class Decision:
         return render_text(plain(dict(self.summary)))
 
     def _repr_html_(self) -> str:
-        return render_html(plain(dict(self.summary)))
+        page = escape(self.html(), quote=True)
+        return f'<iframe title="report" sandbox="allow-scripts" srcdoc="{page}" width="100%" height="800"></iframe>'
+
+    @property
+    def plot(self) -> Plots:
+        """The figures as Altair charts: ``decision.plot.heatmap()``.
+
+        Raises
+        ------
+        InputError
+            If the run left no figures behind.
+        """
+        from ..plots.accessor import Plots
+
+        if self.figures is None:
+            raise InputError("this decision has no figures; read the folder of a run that has figures.json")
+        return Plots(plain(dict(self.summary)), plain(dict(self.figures)))
+
+    def html(self) -> str:
+        """Return the report as one self-contained page."""
+        from ..report.page import render_html
+
+        return render_html(plain(dict(self.summary)), None if self.figures is None else plain(dict(self.figures)))
 
     def report(self, path: str | Path) -> Path:
         """Write the report as one self-contained page and return its path."""
-        write_text(Path(path), render_html(plain(dict(self.summary))))
+        write_text(Path(path), self.html())
         return Path(path)
 
     def save(self, folder: str | Path) -> Path:
-        """Write decision.json, results.parquet, model.safetensors and report.html into ``folder``."""
+        """Write decision.json, figures.json, results.parquet, model.safetensors and report.html into ``folder``."""
         folder = Path(folder)
         if self.population is not None:
             write_bytes(folder / "results.parquet", parquet(self.population))
         if self.model is not None:
             self.model.save(folder / "model.safetensors")
+        if self.figures is not None:
+            text = json.dumps(plain(dict(self.figures)), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+            write_text(folder / "figures.json", text + "\n")
         self.report(folder / "report.html")
         write_text(folder / "decision.json", self.to_json())
         return folder
@@ -139,4 +170,26 @@ def read_decision(folder: str | Path) -> Decision:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: damaged ({error!r}); run riata choose again") from None
     model = folder / "model.safetensors"
-    return Decision(summary, load_model(model) if model.exists() else None)
+    return Decision(summary, load_model(model) if model.exists() else None, figures=read_figures(folder))
+
+
+def read_figures(folder: Path) -> dict[str, Any] | None:
+    """Return ``figures.json`` of a run's folder; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If it is there but cannot be read, or is newer than this version.
+    """
+    path = folder / "figures.json"
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable ({error}); run riata choose again") from None
+    if not isinstance(figures, dict) or not isinstance(figures.get("schema"), int):
+        raise InputError(f"{path}: not the figures of a run; run riata choose again")
+    if figures["schema"] > SCHEMA:
+        raise InputError(f"{path}: schema {figures['schema']} is newer than {__version__} reads; update riata")
+    return figures

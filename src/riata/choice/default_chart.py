@@ -29,6 +29,7 @@ from riata.choice.chart import Chart, Question, questions
 from riata.choice.probes import scores, sparsity
 
 CORRECTED_T = "Nadeau & Bengio 2003; Benavoli, Corani, Demsar & Zaffalon 2017 (correlated Bayesian t)"
+TRAIN_ALL = "Train every candidate at all strengths on the same folds"
 LEAVES = ("none", "l2", "l1", "elastic_net", "group_lasso", "sparse_group_lasso")
 
 BASELINE = Question(
@@ -90,7 +91,7 @@ DEFAULT = Chart(
     "subsample",
     questions(
         classic.SUBSAMPLE,
-        replace(classic.RESOURCES, arrows={"yes": "baseline", "no": "correlated"}),
+        replace(classic.RESOURCES, arrows={"yes": "baseline", "no": "correlated"}, acts={"yes": TRAIN_ALL}),
         BASELINE,
         REGULARIZER,
         WHICH,

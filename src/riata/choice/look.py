@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data import Table, layout
+from ..data import Table, layout, subsample
 from .chart import Chart, Context, Resources, walk
 from .classic import CLASSIC
 from .default_chart import DEFAULT
 from .options import Options
-from .prepare import draw, encode, grouping
+from .prepare import encode, grouping
 from .probes.subsample import representative
 
 CHARTS: Mapping[str, Chart] = {"default": DEFAULT, "classic": CLASSIC}
@@ -36,7 +36,7 @@ def look(pool: Table, options: Options, groups: Mapping[str, str] | None) -> Loo
     everything = encode(pool, np.arange(pool.n), options.scaling)
     size, evidence, warnings = MOST_ROWS, None, []
     while True:
-        rows = draw(pool, size, options.seed)
+        rows = subsample(pool, size, options.seed)
         if len(rows) == pool.n:
             break
         report = representative(everything.x, rows, options.seed)

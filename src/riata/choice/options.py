@@ -81,8 +81,6 @@ class Options:
 
     def __post_init__(self) -> None:
         self._check_kinds()
-        if not isinstance(self.no_validation, bool):
-            raise InputError(f"--no-validation {self.no_validation!r} is not yes or no; pass True or leave it out")
         for name, allowed in CHOICES.items():
             check_choice(name, getattr(self, name), allowed)
         if not self.penalties:
@@ -108,7 +106,7 @@ class Options:
             raise InputError(f"--picture {self.picture} is not auto, no or WxH; type --picture 28x28")
 
     def _check_kinds(self) -> None:
-        """Refuse texts, fractions and single values where whole numbers or several values belong."""
+        """Refuse a value of the wrong kind: a text for a number, one value for several, anything but yes or no."""
         for name in WHOLE:
             check_whole(name, getattr(self, name), name in MAY_BE_NONE)
         for name, example in MANY.items():
@@ -120,6 +118,8 @@ class Options:
                 raise InputError(f"{flag(name)} {getattr(self, name)!r} is no number; see riata choose --help")
         if not isinstance(self.picture, str):
             raise InputError(f"--picture {self.picture!r} is no text; type --picture 28x28")
+        if not isinstance(self.no_validation, bool):
+            raise InputError(f"--no-validation {self.no_validation!r} is not yes or no; pass True or leave it out")
 
     @property
     def candidates(self) -> tuple[str, ...]:

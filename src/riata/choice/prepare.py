@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..data import Encoder, Layout, Table, fit_encoder, fold_ids, layout, seal, subsample
+from ..data import Encoder, Layout, Table, fit_encoder, fold_ids, layout, seal
 from ..engines import loss_for
 from ..errors import InputError
 from ..population.design import Split, nested_splits
@@ -141,8 +141,3 @@ def arena(
         table, rows, folds, tuple(splits), blocks,
         np.array([e.y_centre for e in encoded]), np.array([e.y_scale for e in encoded]),
     )  # fmt: skip
-
-
-def draw(pool: Table, size: int, seed: int) -> np.ndarray:
-    """Return the positions of a representative sub-sample of the pool, or of all its rows."""
-    return np.arange(pool.n) if size >= pool.n else subsample(pool, size, seed)

@@ -140,12 +140,14 @@ def tuned(
     rows, chosen = [], []
     predictions: dict[int, np.ndarray] = {}
     kept: list[float] = []
+    weights: list[float] = []
     for fold in range(len(arena.folds) * (int(arena.folds.max()) + 1)):
         here = found.population.select(penalty=penalty, fold=fold)
         best = setting or best_setting(here)
         used = [m for m in here if (m.lam, m.dropout) == best and m.usable]
         chosen.append(best)
         kept.append(float(np.mean([m.kept for m in used])) if used else float("nan"))
+        weights.append(float(np.mean([m.weights_kept for m in used])) if used else float("nan"))
         split = next(s for _, _, s in arena.splits if s.fold == fold)
         if not used:
             rows.append(dict.fromkeys(METRICS[table.task], float("nan")))
@@ -153,7 +155,8 @@ def tuned(
         predictions[fold] = predict_mean(used, arena)
         rows.append(score(table.task, table.y[split.test], predictions[fold]))
     per_fold = {m: np.array([r[m] for r in rows]) for m in METRICS[table.task]}
-    return CandidateScores(penalty, per_fold, tuple(chosen), float(np.nanmean(kept))), predictions
+    means = float(np.nanmean(kept)), float(np.nanmean(weights))
+    return CandidateScores(penalty, per_fold, tuple(chosen), *means), predictions
 
 
 def predict_mean(members: Sequence[MemberResult], arena: Arena) -> np.ndarray:

@@ -13,6 +13,7 @@ from ..model import Model
 from ..penalties import by_name
 from ..results import CandidateScores, Interval, MemberResult
 from .chart import Context, walk
+from .clock import Clock
 from .final import intervals, nested, sealed_scores
 from .look import CHARTS
 from .options import Options
@@ -27,14 +28,14 @@ from .training import training_for
 
 @dataclass(frozen=True)
 class Job:
-    """What was asked: the table and its parts, the options, and when it began."""
+    """What was asked: the table and its parts, the options, and its clock."""
 
     table: Table
     parts: Parts
     options: Options
     groups: Mapping[str, str] | None
     device: str
-    began: float
+    clock: Clock
 
 
 @dataclass(frozen=True)

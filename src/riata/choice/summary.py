@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,15 @@ from .look import CHARTS
 from .options import Options
 from .pilot import Budgeted
 from .prepare import Arena, Parts
+from .probes.scores import probe_goal, probe_which
 from .profile import explain, theory
 from .score import METRIC
 from .search import Search
 from .select import POOR, stability
 from .settle import Job, Measured, Verdict
+
+WISHES = (probe_goal, probe_which)
+"""Probes whose answer depends on the goal."""
 
 
 def summarize(
@@ -62,6 +67,7 @@ def summarize(
         "answers": [a.to_dict() for a in walked.answers],
         "scores": {name: scores_of(s, field) for name, s in measured.scored.items()},
         "final": final,
+        "otherwise": otherwise(context, walked, by_theory, job.options),
         "kept": list(model.kept),
         "dropped": list(model.dropped),
         "norms": {v: round(float(norm), 6) for v, norm in zip(model.variables, model.norms, strict=True)},
@@ -73,7 +79,7 @@ def summarize(
         "plan": plan_facts(measured.plan, field, found),
         "options": option_facts(job.options, job.groups),
         "versions": versions(),
-        "seconds": round(time.perf_counter() - job.began, 2),
+        "seconds": round(job.clock.seconds(), 2),
         "warnings": [*table.warnings, *warnings, *not_compared(context), *said_of(measured, job.parts, model, picked)],
     }
 
@@ -114,6 +120,24 @@ def evidence_of(context: Context, penalty: str) -> tuple[str, list[str]]:
         return pick.word, list(found.contenders)
     others = [c for c in found.contenders if c != penalty] or [c for c in found.means if c != penalty]
     return found.versus(penalty, others[0]).word_for_first, list(found.contenders)
+
+
+def otherwise(context: Context, walked: Walk, by_theory: Walk, options: Options) -> list[dict[str, Any]]:
+    """Return what the same measurements say under another wish: the goal, no comparison, the other chart."""
+    other = "prediction" if options.goal == "selection" else "selection"
+    known = {probe: found for probe, found in context.cache.items() if probe not in WISHES}
+    asked = replace(context, goal=other, cache=known)
+    chart = "classic" if options.chart == "default" else "default"
+    wishes = [(f"the goal were {other} (--goal {other})", lambda: walk(CHARTS[options.chart], asked).leaf)]
+    if not options.no_validation:
+        wishes.append(("nothing could be compared (--no-validation)", lambda: by_theory.leaf))
+    wishes.append((f"the {chart} chart decided (--chart {chart})", lambda: walk(CHARTS[chart], context).leaf))
+    said = []
+    for wish, leaf in wishes:
+        with suppress(InputError):
+            then = leaf()
+            said.append({"if": wish, "then": then, "same": then == walked.leaf})
+    return said
 
 
 def classic_trace(context: Context) -> dict[str, Any]:

@@ -25,11 +25,21 @@ from .arguments import (
     Given,
     Option,
     command,
+    switch,
 )
 
 PENALTY = Option("penalty", "none, l2, l1, elastic_net, group_lasso or sparse_group_lasso.", shown="P", required=True)
 LAMS = Option("lams", "Strengths, instead of an automatic grid.", shown="0.1,0.01")
 TO = Option("to", "File to write, CSV, TSV or Parquet by its ending [stdout].", shown="FILE")
+OPEN = switch("open", "Show it in the browser.")
+WHAT = Option("what", "scores, flowchart, heatmap, path, ...; another word lists all.", shown="FIGURE", required=True)
+FIGURE = Option("to", "File to write: .png, .svg or .html.", shown="FILE", required=True)
+ALONG = Option("penalty", "The penalty of a path [the verdict's].", shown="P")
+DARK = switch("dark", "On dark paper.")
+FIRST = Option("first", "The folder of a run.", shown="OUT1", positional=True, required=True)
+SECOND = Option("second", "The folder of another run.", shown="OUT2", positional=True, required=True)
+PAGE = Option("to", "Page to write [compare.html].", shown="FILE")
+DEMO = Option("demo", "breast-cancer, or overfit: why regularize [breast-cancer].", shown="WHAT", positional=True)
 # the folds of a path are drawn by rows: it takes no subjects
 PATH = (*(o for o in READING if o.name != "group_column"), SCALING, *TRAINING, WRITING[0])
 COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
@@ -52,9 +62,11 @@ COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
         (OUT, TABLE, TO, QUIET, DEBUG),
         "Score new rows with the model that choose wrote.",
     ),
-    ("report", "folder:report", (OUT, QUIET, DEBUG), "Write the report again from the run's folder."),
+    ("report", "folder:report", (OUT, OPEN, QUIET, DEBUG), "Write the report again from the run's folder."),
+    ("plot", "pictures:plot", (OUT, WHAT, FIGURE, ALONG, DARK, QUIET, DEBUG), "Draw one figure of a run."),
+    ("compare", "pictures:compare", (FIRST, SECOND, PAGE, QUIET, DEBUG), "Two runs side by side, as a page."),
     ("inspect", "folder:inspect", (OUT, JSON, QUIET, DEBUG), "What the model keeps, its size, its certificate."),
-    ("demo", "choose:demo", CHOOSE, "choose on the breast-cancer table that scikit-learn carries."),
+    ("demo", "demo:demo", (DEMO, *CHOOSE), "choose on the breast-cancer table, or overfitting explained."),
 )
 """Name, module and function, options, help."""
 

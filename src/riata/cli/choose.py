@@ -1,8 +1,10 @@
-"""``riata choose`` and ``riata demo``: decide, write the folder, and say what came out."""
+"""``riata choose``: decide, write the folder, and say what came out."""
 
 from __future__ import annotations
 
-from dataclasses import fields
+import shlex
+import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,32 +20,20 @@ if TYPE_CHECKING:
     from ..choice.options import Options
     from ..data import Table
 
-DEMO = "breast_cancer"
 FREE = ("workers",)
 """Options that a resumed run may change: no result depends on them."""
+ASIDE = ("resume", "json", "quiet", "debug")
+PLACED = ("table", "demo")
 
 
 def choose(given: Given) -> None:
     """Run ``riata choose TABLE --target COL``."""
     options, groups = options_of(given), groups_of(given)
     table = table_of(given)
-    decide_and_write(given, table, options, groups)
+    decide_and_write(given, table, options, groups, "choose")
 
 
-def demo(given: Given) -> None:
-    """Run ``riata demo``: the breast-cancer table that scikit-learn carries, read as a frame."""
-    import polars as pl
-    from sklearn.datasets import load_breast_cancer
-
-    options, groups = options_of(given), groups_of(given)
-    cells = load_breast_cancer()
-    frame = pl.DataFrame({str(n): column for n, column in zip(cells.feature_names, cells.data.T, strict=True)})
-    named = pl.Series("target", [str(cells.target_names[code]) for code in cells.target])
-    table = table_of(given, frame.with_columns(named), "target", DEMO)
-    decide_and_write(given, table, options, groups)
-
-
-def decide_and_write(given: Given, table: Table, options: Options, groups: dict[str, str] | None) -> None:
+def decide_and_write(given: Given, table: Table, options: Options, groups: dict[str, str] | None, command: str) -> None:
     """Choose with a journal in the folder, write what was found, and print it."""
     from .. import api
     from ..population.journal import Journal
@@ -57,8 +47,25 @@ def decide_and_write(given: Given, table: Table, options: Options, groups: dict[
         with shown(given["quiet"]) as progress:
             decision = api.choose(table, groups=groups, progress=progress, keep=journal, **typed)
         sweep(folder)
+        figures = {**(decision.figures or {}), "command": retyped(given, command)}
+        decision = replace(decision, figures=figures)
         decision.save(folder)
     tell(given, decision, folder)
+
+
+def retyped(given: Given, command: str) -> str:
+    """Return the command that asks for the same decision again.
+
+    >>> retyped({"table": "a b.csv", "target": "y", "folds": 3, "no_validation": True, "resume": True}, "choose")
+    "riata choose 'a b.csv' --target y --folds 3 --no-validation"
+    """
+    words = ["riata", command]
+    for name, value in given.items():
+        if name in ASIDE or value is None or value is False:
+            continue
+        flag = [] if name in PLACED else ["--" + name.replace("_", "-")]
+        words += flag + ([] if value is True else [str(value)])
+    return shlex.join(words)
 
 
 def facts_of(table: Table, typed: dict[str, Any], groups: dict[str, str] | None) -> dict[str, Any]:
@@ -78,10 +85,25 @@ def facts_of(table: Table, typed: dict[str, Any], groups: dict[str, str] | None)
 
 
 def tell(given: Given, decision: Decision, folder: Path) -> None:
-    """Print the decision, and where the report is."""
+    """Print the decision, the candidates where somebody looks at a terminal, and where the report is."""
     if given["json"]:
         raw(decision.to_json())
         return
     say(str(decision))
-    if not given["quiet"]:
-        say(f"report: {folder / 'report.html'}")
+    if given["quiet"]:
+        return
+    if sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf"):
+        table_of_candidates(decision)
+    say(f"report: {folder / 'report.html'}")
+
+
+def table_of_candidates(decision: Decision) -> None:
+    """Print the candidates on the terminal."""
+    from rich.console import Console
+
+    from ..choice.chart import plain
+    from ..report.terminal import print_table
+
+    console = Console(file=sys.stdout)
+    console.print()
+    print_table(plain(dict(decision.summary)), console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, RiataError, one_line
 from .arguments import Given
-from .say import say, say_json
+from .say import note, say, say_json
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -18,7 +19,7 @@ SHOWN = 40
 
 
 def report(given: Given) -> None:
-    """Run ``riata report OUT``: draw report.html again, from decision.json alone."""
+    """Run ``riata report OUT``: draw report.html again, from decision.json and figures.json alone."""
     from ..choice.decision import read_decision
 
     folder = Path(given["run"])
@@ -26,6 +27,8 @@ def report(given: Given) -> None:
         path = read_decision(folder).report(folder / "report.html")
     if not given["quiet"]:
         say(f"report: {path}")
+    if given["open"] and not webbrowser.open(path.absolute().as_uri()):
+        note(f"no browser could be started; open {path}")
 
 
 def inspect(given: Given) -> None:
@@ -45,8 +48,8 @@ def inspect(given: Given) -> None:
 
 
 @contextmanager
-def readable(folder: Path) -> Iterator[None]:
-    """Turn what a damaged decision.json does to its readers into one sentence."""
+def readable(folder: Path, file: str = "decision.json") -> Iterator[None]:
+    """Turn what a damaged file of a run does to its readers into one sentence."""
     from jinja2 import TemplateError
 
     damage = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, TemplateError)
@@ -55,7 +58,7 @@ def readable(folder: Path) -> Iterator[None]:
     except RiataError:
         raise
     except damage as error:
-        why = f"{folder}/decision.json: damaged ({type(error).__name__}: {error}); run riata choose again"
+        why = f"{folder}/{file}: damaged ({type(error).__name__}: {error}); run riata choose again"
         raise InputError(one_line(why)) from None
 
 

@@ -11,7 +11,7 @@ from ..errors import InputError, ResourceError, one_line
 
 ROOT = "riata-out"
 LONGEST = 64
-WRITTEN = ("decision.json", "results.parquet", "model.safetensors", "report.html", "journal.sqlite")
+WRITTEN = ("decision.json", "figures.json", "results.parquet", "model.safetensors", "report.html", "journal.sqlite")
 
 
 def study_name(label: str) -> str:

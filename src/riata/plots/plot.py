@@ -31,6 +31,8 @@ class Plot:
         The figure in one or two sentences: its alternative text.
     how : str
         How to read it, for the caption.
+    variants : callable (summary, figures) -> list of (key, label, keyword arguments of ``data``)
+        What a page offers to choose from; the first is shown at first.
     """
 
     name: str
@@ -39,3 +41,4 @@ class Plot:
     draw: Callable[[Data], Chart]
     message: Callable[[Data], str]
     how: str = ""
+    variants: Callable[[Data, Data], list[tuple[str, str, dict[str, Any]]]] | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from ..errors import InputError
@@ -19,8 +18,6 @@ MODULES = (
 def _plots() -> tuple[Plot, ...]:
     found: list[Plot] = []
     for name in MODULES:
-        if find_spec(f"{__package__}.{name}") is None:
-            continue
         module = import_module(f"{__package__}.{name}")
         found += getattr(module, "PLOTS", None) or (module.PLOT,)
     return tuple(found)

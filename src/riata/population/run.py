@@ -23,15 +23,15 @@ from ..errors import InputError
 from ..groups import Groups, by_variable
 from ..penalties import by_name
 from ..results import MemberResult, Population
-from ..updates import Terms
-from .design import Design, Member, Split, Training
+from .design import Design, Member, Split
 from .solve import certificate, solve
-from .train import Arms, Fitted, Rows, fit_minibatch, start, terms_for
+from .train import Arms, Fitted, Rows, Task, Watch, fit_minibatch, start, terms_for
 
 CHUNK = 32
 CHUNK_WEIGHTS = 2**22
 FULL_BATCH_TOL = 1e-5
 Progress = Callable[[int, int], None]
+Finished = Callable[[list[MemberResult]], None]
 
 
 class Keep(Protocol):
@@ -98,7 +98,7 @@ def arms_of(members: list[Member], device: str) -> Arms:
 
 
 def fit_chunk(
-    blocks: Blocks, design: Design, ids: list[int], start_from: Params | None = None
+    blocks: Blocks, design: Design, ids: list[int], start_from: Params | None = None, watch: Watch | None = None
 ) -> tuple[Fitted, list[MemberResult]]:
     """Train members that share split, seed and penalty; return their weights and their results."""
     members = [design.members[i] for i in ids]
@@ -112,29 +112,19 @@ def fit_chunk(
     params = start_from or start(spec, blocks.loss, train, first.seed, len(ids))
     if split.columns is not None:
         params["first"].mul_(torch.as_tensor(split.columns).to(params["first"]).unsqueeze(-1))
-    if design.training.update == "apg":
-        fitted = fit_full_batch(engine, train, valid, terms, arms, design.training, params)
-    else:
-        fitted = fit_minibatch(engine, train, valid, terms, arms, design.training, first.seed, params)
+    task = Task(engine, train, valid, terms, arms, design.training, first.seed)
+    fitted = (fit_full_batch if design.training.update == "apg" else fit_minibatch)(task, params, watch)
     return fitted, describe(engine, fitted, members, split, terms_for(spec, by_name(first.penalty), arms.lam, groups),
                             train, blocks)  # fmt: skip
 
 
-def fit_full_batch(
-    engine: BatchedEngine,
-    train: Rows,
-    valid: Rows | None,
-    terms: Terms,
-    arms: Arms,
-    training: Training,
-    params: Params,
-) -> Fitted:
+def fit_full_batch(task: Task, params: Params, watch: Watch | None = None) -> Fitted:
     """Solve a chunk with all rows at once; ``epochs`` are iterations, and the last weights are kept."""
-    if bool((arms.dropout > 0).any()):
+    if bool((task.arms.dropout > 0).any()):
         raise InputError("update apg with dropout; expected dropout 0; drop it or pass update='prox_adam'")
-    solved = solve(engine, train, terms, params, tol=FULL_BATCH_TOL, iterations=training.epochs)
-    monitor = valid if valid is not None else train
-    loss = engine.losses(solved.params, monitor.x, monitor.y, monitor.weight)
+    engine, rows, most = task.engine, task.monitor, task.training.epochs
+    solved = solve(engine, task.train, task.terms, params, tol=FULL_BATCH_TOL, iterations=most, watch=watch)
+    loss = engine.losses(solved.params, rows.x, rows.y, rows.weight)
     return Fitted(solved.params, loss, solved.iterations, solved.iterations, solved.status)
 
 
@@ -271,6 +261,7 @@ def train_population(
     crew: Crew | None = None,
     chunk: int | None = None,
     progress: Progress | None = None,
+    finished: Finished | None = None,
     keep: Keep | None = None,
 ) -> Population:
     """Train every member of ``design`` and return the results in its order.
@@ -283,12 +274,18 @@ def train_population(
         Members trained in one piece; None is :func:`chunk_size`.
     crew : Crew
         Processes that hold ``blocks`` already, for several designs on the same data.
+    progress : callable (done, total)
+        Called when a chunk is finished.
+    finished : callable (results)
+        Given the members that are already there, then every finished chunk before ``progress`` is called.
     keep : Keep
         Asked for members that are already there and given every finished chunk, in the calling process.
     """
     began = time.perf_counter()
     size = chunk or chunk_size(blocks.spec(design).count())
     found = keep.known(blocks, design) if keep is not None else {}
+    if finished is not None and found:
+        finished(list(found.values()))
     chunks = [c for c in ([i for i in ids if i not in found] for ids in design.chunks(size)) if c]
     own = Crew(blocks, workers) if crew is None and workers > 1 and blocks.device == "cpu" else None
     with own or nullcontext():
@@ -298,6 +295,8 @@ def train_population(
             found.update(zip(ids, results, strict=True))
             if keep is not None:
                 keep.add(blocks, design, ids, results)
+            if finished is not None:
+                finished(results)
             if progress is not None:
                 progress(len(found), len(design.members))
     return Population(tuple(found[i] for i in range(len(design.members))), time.perf_counter() - began)

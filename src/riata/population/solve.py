@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..engines import BatchedEngine, Params, generator
 from ..updates import APG, State, Terms, take_state
-from .train import DIVERGED, OK, Rows
+from .train import DIVERGED, OK, Rows, Watch
 
 NOT_CONVERGED = "not converged"
 CHECK_EVERY = 10
@@ -87,6 +87,7 @@ def solve(
     *,
     tol: float,
     iterations: int,
+    watch: Watch | None = None,
 ) -> Solved:
     """Run :class:`~riata.updates.APG` until every member's KKT residual is at most ``tol``.
 
@@ -107,6 +108,8 @@ def solve(
         update.step(params, grads, state, ones[: len(live)], terms)
         if i % CHECK_EVERY and i != iterations:
             continue
+        if watch is not None:
+            watch(i, params)
         seen = certificate(engine, params, rows, terms)
         kkt[live], used[live] = seen, i
         for k, w in params.items():

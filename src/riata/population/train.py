@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,10 @@ from ..updates import ProxAdam, ProxSGD, State, Term, Terms, take_state
 from .design import Training
 
 OK, DIVERGED = "ok", "diverged"
+
+
+Watch = Callable[[int, Params], None]
+"""Called with (epoch, parameters of the members still in training) at the end of an epoch; must not change them."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,27 @@ class Arms:
     def take(self, members: Tensor) -> Arms:
         """Return the arms of these members."""
         return Arms(self.lam[members], self.dropout[members], self.lr[members])
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a chunk is trained on and how; without ``valid`` there are no rows to stop by.
+
+    ``seed`` is that of its draws (order of the rows, dropout); the initial weights are given to the training.
+    """
+
+    engine: BatchedEngine
+    train: Rows
+    valid: Rows | None
+    terms: Terms
+    arms: Arms
+    training: Training
+    seed: int
+
+    @property
+    def monitor(self) -> Rows:
+        """The rows whose loss is watched."""
+        return self.valid if self.valid is not None else self.train
 
 
 @dataclass
@@ -145,27 +170,19 @@ class _Best:
         return (finite & (patient | (not self.early))).nonzero().flatten()
 
 
-def fit_minibatch(
-    engine: BatchedEngine,
-    train: Rows,
-    valid: Rows | None,
-    terms: Terms,
-    arms: Arms,
-    training: Training,
-    seed: int,
-    params: Params,
-) -> Fitted:
+def fit_minibatch(task: Task, params: Params, watch: Watch | None = None) -> Fitted:
     """Train with mini-batches and a decaying rate; stop each member by its validation loss.
 
     Finished members leave the batch at the end of an epoch. Without ``valid`` the training loss is monitored only to
     see divergence, and the last weights are kept. A member whose loss is no longer finite is a status.
     """
     keep_freed_memory()
+    engine, train, monitor, training, seed = task.engine, task.train, task.monitor, task.training, task.seed
+    terms, arms = task.terms, task.arms
     update, scratch = make_update(training), Scratch()
     params = {k: aligned(w.clone()) for k, w in params.items()}
     state: State = update.init(params, terms)
-    monitor = valid if valid is not None else train
-    best = _Best(params, training, training.early_stopping and valid is not None)
+    best = _Best(params, training, training.early_stopping and task.valid is not None)
     live = torch.arange(len(arms.lam), device=arms.lam.device)
     per_epoch = max(1, round(len(train.y) / training.batch_size))
     step, total = 0, per_epoch * training.epochs
@@ -178,6 +195,8 @@ def fit_minibatch(
             update.step(params, grads, state, arms.lr * rate(step, total, training.warmup), terms)
             step += 1
         loss = engine.losses(params, monitor.x, monitor.y, monitor.weight, scratch)
+        if watch is not None:
+            watch(epoch, params)
         go = best.look(live, params, loss, epoch)
         if len(go) == 0:
             break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .page import render_html
 from .text import render_text
 
-__all__ = ["render_html", "render_text"]
+__all__ = ["render_text"]

@@ -1,4 +1,4 @@
-"""Can a sub-sample with the same distribution be taken? We draw it, then test it.
+"""Can a sub-sample with the same distribution be taken? It is drawn, then tested here.
 
 Raw Kolmogorov-Smirnov p-values or raw mean differences above 0.1 reject almost every honest draw at 100
 columns, so each test here is calibrated: (a) against 200 random draws, a warning only; (b) one-sided above
@@ -32,7 +32,6 @@ AUC_LOW = 0.55
 MAX_ROWS = 20_000
 MAX_COLUMNS = 2000
 MAX_CELLS = 2_000_000
-DECILES = 10
 
 
 @dataclass(frozen=True)
@@ -64,34 +63,6 @@ class Representative:
         """Return the report as evidence: the AUC with its lower bound, the rest in the detail."""
         detail = {name: value for name, value in asdict(self).items() if name not in ("cost", "seconds")}
         return Evidence(self.auc, self.auc_low, None, detail, self.cost, self.seconds)
-
-
-def draw(y: NDArray[Any], task: str, size: int, seed: int) -> NDArray[np.int64]:
-    """Draw ``size`` rows without replacement, stratified by class or by decile of y.
-
-    Never the head of the file. Each stratum gives its share of ``size``, rounded by largest remainder.
-    Returns ascending row indices.
-
-    Examples
-    --------
-    >>> y = np.repeat([0, 1], [80, 20])
-    >>> int(y[draw(y, "classification", 10, seed=0)].sum())
-    2
-    """
-    n = len(y)
-    if not 1 <= size <= n:
-        raise InputError(f"got a sub-sample of {size} rows; expected 1 to {n}; pass a smaller size")
-    rng = np.random.default_rng([seed, 15])
-    if task == "classification":
-        stratum = np.unique(y, return_inverse=True)[1].ravel()
-    else:
-        stratum = np.argsort(np.argsort(np.asarray(y, dtype=np.float64), kind="stable")) * DECILES // n
-    counts = np.bincount(stratum)
-    exact = counts * size / n
-    take = np.floor(exact).astype(int)
-    take[np.argsort(take - exact, kind="stable")[: size - take.sum()]] += 1
-    parts = [rng.choice(np.flatnonzero(stratum == s), size=k, replace=False) for s, k in enumerate(take) if k]
-    return np.sort(np.concatenate(parts))
 
 
 def _moments(weights: Floats, X: NDArray[np.float32]) -> tuple[Floats, Floats]:
@@ -234,23 +205,6 @@ def _compare(
         "auc": auc,
         "auc_low": auc_low,
     }
-
-
-def draw_representative(
-    X: Floats, y: NDArray[Any], task: str, size: int, seed: int = 0
-) -> tuple[NDArray[np.int64], tuple[Representative, ...]]:
-    """Draw and test; on failure double the size, in the end take all rows.
-
-    Returns the rows (ascending) and the report of every draw; the last is that of the returned rows.
-    """
-    reports: list[Representative] = []
-    size = min(size, len(y))
-    while True:
-        rows = draw(y, task, size, seed)
-        reports.append(representative(X, rows, seed))
-        if reports[-1].ok or size == len(y):
-            return rows, tuple(reports)
-        size = min(2 * size, len(y))
 
 
 def probe(context: Context) -> Evidence:

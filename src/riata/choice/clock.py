@@ -1,0 +1,34 @@
+"""Where the time of a run went."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Clock:
+    """Seconds since a run began, and of each of its stages.
+
+    >>> now = iter([0.0, 2.0, 2.5]).__next__
+    >>> clock = Clock(now)
+    >>> clock.mark("looking"), clock.mark("training"), clock.stages
+    (None, None, [('looking', 2.0), ('training', 0.5)])
+    """
+
+    now: Callable[[], float] = time.perf_counter
+    stages: list[tuple[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.began = self._last = self.now()
+
+    def mark(self, stage: str) -> None:
+        """Note that a stage ends here."""
+        now = self.now()
+        self.stages.append((stage, now - self._last))
+        self._last = now
+
+    def seconds(self) -> float:
+        """Return the seconds since the run began."""
+        return self.now() - self.began

@@ -1,0 +1,144 @@
+"""How many networks keep each variable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+from .plot import Chart, Data, Plot
+from .rows import inline
+from .theme import ACCENT, COLOURS, LIT, WIDTH
+
+SHOWN = 40
+SELECTED = 0.75
+"""Share of networks from which a variable is selected."""
+POOR = 0.4
+"""Stability below which no list should be believed."""
+NORMAL = 1.959964
+STEP = 18
+
+
+def wilson(hits: int, of: int) -> tuple[float, float]:
+    """Return the 95% interval of a share (Wilson 1927, JASA 22, 209-212).
+
+    >>> [round(end, 3) for end in wilson(15, 15)]
+    [0.796, 1.0]
+    """
+    share, z2 = hits / of, NORMAL**2
+    centre = (share + z2 / (2 * of)) / (1 + z2 / of)
+    half = NORMAL / (1 + z2 / of) * (share * (1 - share) / of + z2 / (4 * of**2)) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def stability_data(summary: Data, figures: Data) -> dict[str, Any] | None:
+    """Return the share of networks that keep each variable, strongest first; no rows where they do not agree."""
+    selection = summary.get("selection") or {}
+    shares, networks, agreement = (selection.get(k) for k in ("shares", "networks", "stability"))
+    if not shares or not networks:
+        return None
+    all_kept = all(share == 1 for share in shares.values())
+    differ = any(0 < share < 1 for share in shares.values())
+    unstable = agreement is not None and agreement < POOR and differ
+    norms = summary.get("norms") or {}
+    order = sorted(shares, key=lambda name: (-shares[name], -(norms.get(name) or 0.0)))
+    return {
+        "rows": [] if unstable else [_row(name, shares[name], networks) for name in order[:SHOWN]],
+        "shown": 0 if unstable else min(SHOWN, len(order)),
+        "of": len(order),
+        "selected": sum(share >= SELECTED for share in shares.values()),
+        "networks": networks,
+        "stability": agreement,
+        "unstable": unstable,
+        "all_kept": all_kept,
+    }
+
+
+def _row(name: str, share: float, networks: int) -> dict[str, Any]:
+    low, high = wilson(round(share * networks), networks)
+    return {
+        "variable": name,
+        "share": round(share, 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "state": "selected" if share >= SELECTED else "not selected",
+    }
+
+
+def draw_stability(data: Data) -> Chart:
+    """Draw a dot and whisker per variable, or a sentence where no list is shown."""
+    if data["unstable"]:
+        return _sentence(_not_shown(data))
+    rows = data["rows"]
+    colours = alt.Scale(domain=["selected", "not selected"], range=[ACCENT, COLOURS["none"]])
+    base = alt.Chart(inline(rows)).encode(
+        y=alt.Y(
+            "variable:N",
+            scale=alt.Scale(domain=[r["variable"] for r in rows]),
+            axis=alt.Axis(labelLimit=140, ticks=False, title=None),
+        ),
+        color=alt.condition(
+            "lit != '' && datum.variable == lit",
+            alt.value(LIT),
+            alt.Color("state:N", scale=colours, legend=alt.Legend(orient="bottom", title=None)),
+        ),
+        opacity=alt.condition("lit == '' || datum.variable == lit", alt.value(1), alt.value(0.25)),
+        tooltip=[
+            alt.Tooltip("variable:N"),
+            alt.Tooltip("share:Q", format=".2f", title=f"share of {data['networks']} networks"),
+            *(alt.Tooltip(f"{k}:Q", format=".2f") for k in ("low", "high")),
+        ],
+    )
+    title = f"share of {data['networks']} networks that keep the variable, 95% interval"
+    scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(tickCount=5)
+    threshold = alt.Chart(inline([{"at": SELECTED, "text": f"selected from {SELECTED}"}])).encode(x="at:Q")
+    return (
+        alt.layer(
+            threshold.mark_rule(strokeDash=[5, 4]),
+            threshold.mark_text(dy=-8).encode(y=alt.value(0), text="text:N"),
+            base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale, axis=axis, title=title), x2="high:Q"),
+            base.mark_point(filled=True, size=70).encode(x=alt.X("share:Q", scale=scale, axis=axis, title=title)),
+        )
+        .properties(width=WIDTH, height=alt.Step(STEP))
+        .add_params(alt.param(name="lit", value=""))
+    )
+
+
+def _sentence(text: str) -> Chart:
+    chart: Chart = (
+        alt.Chart(inline([{"text": text}]))
+        .mark_text(align="left", fontSize=14, baseline="middle")
+        .encode(x=alt.value(0), y=alt.value(20), text="text:N")
+        .properties(width=WIDTH, height=40)
+        .add_params(alt.param(name="lit", value=""))
+    )
+    return chart
+
+
+def _not_shown(data: Data) -> str:
+    return f"The selection is unstable ({data['stability']:.2f} of 1): no list is shown."
+
+
+def stability_message(data: Data) -> str:
+    """Say how many variables are selected and how far the networks agree."""
+    networks, of = data["networks"], data["of"]
+    if data["unstable"]:
+        return f"{_not_shown(data)} The {networks} networks keep different variables."
+    if data["all_kept"]:
+        return f"All {networks} networks keep every one of the {of} variables: nothing is selected."
+    agreement = "" if data["stability"] is None else f" Stability of the selection is {data['stability']:.2f} of 1."
+    cut = f" The {data['shown']} most often kept of {of} are shown." if data["shown"] < of else ""
+    kept = f"{data['selected']} of {of} variables are kept by at least {SELECTED:.0%} of {networks} networks."
+    return kept + agreement + cut
+
+
+PLOT = Plot(
+    name="stability",
+    title="Stability of the selection",
+    data=stability_data,
+    draw=draw_stability,
+    message=stability_message,
+    how="Each dot is the share of the networks of all folds and seeds that keep the variable, with Wilson's 95% "
+    "interval. The networks share rows, so the true uncertainty is somewhat larger. Variables right of the dashed "
+    "line are selected.",
+)
