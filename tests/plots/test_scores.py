@@ -80,3 +80,15 @@ def test_the_spec_is_valid_and_says_which_way_is_better(made, task):
     spec = PLOT.draw(PLOT.data(*made(task=task))).to_dict()
     assert "higher is better" in str(spec)
     assert "paired" in PLOT.how
+
+
+def test_a_constant_far_away_is_told_and_not_drawn(made):
+    summary, figures = made()
+    near = PLOT.data(summary, figures)
+    for c in (c for c in figures["candidates"] if c["penalty"] == "constant"):
+        c["auroc"] = {"mean": -5.0, "low": -5.0, "high": -5.0}
+    far = PLOT.data(summary, figures)
+    said = [str(PLOT.draw(data).to_dict()) for data in (near, far)]
+    assert (near["far"], far["far"]) == (False, True)
+    assert ["off this scale" in text for text in said] == [False, True]
+    assert "-5" in PLOT.message(far)

@@ -15,6 +15,8 @@ from .theme import COLOURS, WIDTH
 
 LOWER_IS_BETTER = ("log_loss", "rmse", "mae")
 STEP = 22
+FAR = 2.0
+"""How many times the span of all intervals the constant may be away and still be drawn."""
 
 
 def scores_data(summary: Data, figures: Data, metric: str | None = None) -> dict[str, Any] | None:
@@ -34,14 +36,23 @@ def scores_data(summary: Data, figures: Data, metric: str | None = None) -> dict
     if not rows:
         return None
     rows.sort(key=lambda r: r["mean"], reverse=metric not in LOWER_IS_BETTER)
+    constant, final = next((s for c, s in found if c["penalty"] == "constant"), None), _final(summary, metric)
     return {
         "metric": metric,
         "metric_name": METRIC_NAMES[metric],
         "lower_is_better": metric in LOWER_IS_BETTER,
         "rows": rows,
-        "constant": next((spread for c, spread in found if c["penalty"] == "constant"), None),
-        "final": _final(summary, metric),
+        "constant": constant,
+        "far": constant is not None and _far(constant["mean"], [*rows, *([final] if final else [])]),
+        "final": final,
     }
+
+
+def _far(value: float, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a scale that shows the value would leave the rows too little room to tell them apart."""
+    ends = [r.get(k, r["mean"]) for r in rows for k in ("low", "high")]
+    low, high = min(ends), max(ends)
+    return max(low - value, value - high) > FAR * (high - low)
 
 
 def _spread(score: Mapping[str, float | None] | None) -> dict[str, float] | None:
@@ -102,7 +113,7 @@ def draw_scores(data: Data) -> Chart:
     x = alt.X("mean:Q", scale=alt.Scale(zero=False, nice=False, padding=14), axis=alt.Axis(tickCount=6), title=title)
     whiskers = base.transform_filter("isValid(datum.low) && isValid(datum.high)").mark_rule(strokeWidth=2)
     layers: list[alt.Chart] = [
-        *_constant(data["constant"]),
+        *_constant(data["constant"], data["far"]),
         whiskers.encode(x=alt.X("low:Q", title=title), x2="high:Q"),
         _dots(base, "datum.dropout == 'with' && datum.role != 'final'", filled=False).encode(x=x),
         _dots(base, "datum.dropout == 'without' && datum.role != 'final'", filled=True).encode(x=x),
@@ -136,10 +147,15 @@ def _dots(base: alt.Chart, test: str, filled: bool, shape: str = "circle", size:
     return dots
 
 
-def _constant(constant: Mapping[str, float] | None) -> list[alt.Chart]:
+def _constant(constant: Mapping[str, float] | None, far: bool) -> list[alt.Chart]:
     if constant is None:
         return []
     text = f"{NAMES['constant']} {_number(constant['mean'])}"
+    if far:
+        base = alt.Chart(inline([{"text": f"{text} is off this scale"}]))
+        return [base.mark_text(dy=-8, align="left", fontStyle="italic").encode(
+            x=alt.value(0), y=alt.value(0), text="text:N"
+        )]  # fmt: skip
     base = alt.Chart(inline([{"mean": constant["mean"], "text": text}])).encode(x="mean:Q")
     return [
         base.mark_rule(strokeDash=[5, 4]).encode(tooltip=alt.Tooltip("text:N", title="reference")),
