@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..engines import Loss
+from ..errors import InputError
 from ..groups import Groups
 from ..penalties import L1, L2, ElasticNet, GroupLasso, NoPenalty, Penalty, SparseGroupLasso
 
@@ -128,7 +129,7 @@ class Cost:
                 return none, none, group
             case SparseGroupLasso():
                 return p.mix * lam, none, (1 - p.mix) * group
-        raise TypeError(f"no Newton step for {p.name}")
+        raise InputError(f"{p.name} has no exact linear path; expected a convex penalty; pass update='apg'")
 
 
 def relative_residual(problem: Problem, cost: Cost, w: Tensor, scale: tuple[Tensor, Tensor]) -> Tensor:

@@ -12,15 +12,24 @@ from riata.penalties.elastic_net import ElasticNet
 from riata.penalties.group_lasso import GroupLasso
 from riata.penalties.l1 import L1
 from riata.penalties.l2 import L2
+from riata.penalties.l2_sp import L2SP, GroupLassoL2SP
+from riata.penalties.mcp import MCP, GroupMCP
 from riata.penalties.none import NoPenalty
+from riata.penalties.scad import SCAD, GroupSCAD
 from riata.penalties.sparse_group_lasso import SparseGroupLasso
 
 __all__ = [
     "L1",
     "L2",
+    "L2SP",
+    "MCP",
     "NAMES",
+    "SCAD",
     "ElasticNet",
     "GroupLasso",
+    "GroupLassoL2SP",
+    "GroupMCP",
+    "GroupSCAD",
     "NoPenalty",
     "Penalty",
     "SparseGroupLasso",
@@ -29,12 +38,17 @@ __all__ = [
 
 _CLASSES: tuple[type[Any], ...] = (NoPenalty, L2, L1, ElasticNet, GroupLasso, SparseGroupLasso)
 
+_NONCONVEX: tuple[type[Any], ...] = (MCP, SCAD, GroupMCP, GroupSCAD)
+
 NAMES: tuple[str, ...] = tuple(cls.name for cls in _CLASSES)
-"""Names of all penalties, from the plainest to the most structured."""
+"""Names of the penalties that the command line offers and compares, from the plainest to the most structured."""
 
 
 def by_name(name: str, **options: float) -> Penalty:
-    """Return the penalty of a name in :data:`NAMES`, with its options.
+    """Return the penalty of a name, with its options.
+
+    Beside :data:`NAMES` it knows ``mcp``, ``scad``, ``group_mcp`` and ``group_scad``, which nothing compares by itself.
+    L2-SP has no name here, because it holds weights: build :class:`L2SP`.
 
     Raises
     ------
@@ -46,11 +60,11 @@ def by_name(name: str, **options: float) -> Penalty:
     >>> by_name("elastic_net", alpha=0.2)
     ElasticNet(alpha=0.2, lam2=None)
     """
-    known = {cls.name: cls for cls in _CLASSES}
+    known = {cls.name: cls for cls in _CLASSES + _NONCONVEX}
     if name not in known:
-        close = get_close_matches(str(name).lower().replace("-", "_"), NAMES, n=1)
+        close = get_close_matches(str(name).lower().replace("-", "_"), known, n=1)
         hint = f"did you mean {close[0]}?" if close else "pass one of these"
-        raise InputError(f"unknown penalty {name!r}; expected one of {', '.join(NAMES)}; {hint}")
+        raise InputError(f"unknown penalty {name!r}; expected one of {', '.join(known)}; {hint}")
     allowed = [f.name for f in fields(known[name])]
     unknown = sorted(set(options) - set(allowed))
     if unknown:
