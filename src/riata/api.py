@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from .choice.chart import Context
-from .choice.decide import Progress, decide, quiet
+from .choice.decide import Progress, decide, pick_device, quiet
 from .choice.decision import Decision
 from .choice.look import look
 from .choice.options import Options, check_choice
@@ -16,6 +16,7 @@ from .choice.options import seconds as parse_seconds
 from .choice.profile import Profile, profile_context
 from .data import Table, make_table, read_source
 from .engines.threads import one_thread
+from .errors import InputError
 from .population.run import Keep
 
 
@@ -55,12 +56,14 @@ def load_table(
 def choose(
     table: Any,
     target: Any = None,
+    valid: Any = None,
     *,
     y: Any = None,
     categorical: Sequence[str] = (),
     drop: Sequence[str] = (),
     group_column: str | None = None,
     groups: Mapping[str, str] | None = None,
+    names: Sequence[str] | None = None,
     name: str | None = None,
     budget: float | str | None = None,
     progress: Progress = quiet,
@@ -71,9 +74,14 @@ def choose(
 
     Parameters
     ----------
-    table : path, pandas or polars frame, or array (n, p)
-    target : str or array (n,)
-        Name of the target column, or the targets.
+    table : path, pandas or polars frame, or array (n, p); or a function that makes a torch module
+        With a function, ``choose(module_factory, train, valid)``: a module of your own is regularized, on tensors.
+    target : str or array (n,); or with a module the training data
+        Name of the target column, or the targets. Training data are (X, y), a Dataset or a DataLoader.
+    valid : (X, y), Dataset or DataLoader, optional
+        With a module only: rows that give the final score once, and that no choice has seen.
+    names : sequence of str, optional
+        With a module only: names of the groups of its penalised parameter.
     categorical, drop : sequence of str
         Columns to read as categories, and to leave out.
     group_column : str, optional
@@ -101,10 +109,38 @@ def choose(
     """
     parsed = parse_seconds(budget) if isinstance(budget, str) else budget
     asked = make_options(budget=parsed, **options)
+    if callable(table) and not hasattr(table, "columns"):
+        return choose_module(table, target, valid, asked, names=names, name=name, progress=progress)
+    if valid is not None or names is not None:
+        raise InputError("valid and names belong to a module; expected choose(module_factory, train, valid)")
     loaded = load_table(
         table, target, y=y, task=asked.task, categorical=categorical, drop=drop, group_column=group_column, name=name
     )
     return decide(loaded, asked, groups=groups, progress=progress, keep=keep)
+
+
+def choose_module(
+    factory: Any,
+    train: Any,
+    valid: Any,
+    options: Options,
+    *,
+    names: Sequence[str] | None = None,
+    name: str | None = None,
+    progress: Progress = quiet,
+) -> Decision:
+    """Decide for a torch module; see :func:`choose`."""
+    from .choice.own_data import own_body, own_options, own_table, said_of_module, tensors
+    from .penalties import GroupLasso
+    from .torch.adopt import adopt
+
+    x, targets = tensors(train, "train")
+    table = own_table(x, targets, name or "module")
+    own = own_body(factory, x, targets, table, pick_device(options.device), names)
+    said = said_of_module(own, adopt(factory(), GroupLasso(), 1.0))
+    table = replace(table, warnings=(*table.warnings, *said))
+    sealed = own_table(*tensors(valid, "valid"), "valid", table.classes or None) if valid is not None else None
+    return decide(table, own_options(options, own.shape, own), progress=progress, own=own, sealed=sealed)
 
 
 def make_options(**options: Any) -> Options:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class Model:
     y_centre, y_scale : float
         Undo the standardization of the target (regression).
     """
+
+    FILE: ClassVar[str] = "model.safetensors"
 
     spec: NetworkSpec
     loss: Loss

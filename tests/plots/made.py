@@ -103,7 +103,7 @@ def _summary(task, names, classes, strong, rng):
                  "missing": 7 if i == 2 else 0, "note": ""}
                 for i, n in enumerate(names)
             ],
-            "left_out": [{"name": "id", "why": "an identifier"}], "n": 1200, "dropped_rows": 0, "subjects": None,
+            "left_out": [{"name": "id", "reason": "an identifier"}], "n": 1200, "dropped_rows": 0, "subjects": None,
             "warnings": [], "sha256": "0" * 64, "rows": 1200, "variables": len(names),
         },
         "task": task,

@@ -12,6 +12,7 @@ import torch
 
 from ..data import Table
 from ..errors import InputError
+from ..population.body import Own
 from ..population.design import Design, Training
 from ..population.run import Crew, Keep, train_population
 from ..results import Population
@@ -52,6 +53,8 @@ def decide(
     groups: Mapping[str, str] | None = None,
     progress: Progress = quiet,
     keep: Keep | None = None,
+    own: Own | None = None,
+    sealed: Table | None = None,
 ) -> Decision:
     """Decide which regularizer a network needs on a table, how strong, and what it then keeps.
 
@@ -65,6 +68,10 @@ def decide(
         Called with (stage, done, total, best).
     keep : Keep, optional
         Remembers finished pieces, so that a run that was stopped goes on where it was.
+    own : Own, optional
+        A user's module that is trained instead of the built-in network.
+    sealed : Table, optional
+        Rows for the final score, instead of a share of the table.
 
     Raises
     ------
@@ -73,7 +80,8 @@ def decide(
     """
     clock = Clock()
     options = options or Options()
-    device, parts = pick_device(options.device), part(table, options)
+    device = pick_device(options.device)
+    parts = part(table, options) if sealed is None else Parts(table, sealed)
     progress("looking at the table", 0, 1)
     seen = look(parts.pool, options, groups)
     if options.picture not in ("auto", "no"):
@@ -81,13 +89,13 @@ def decide(
     names, resources = candidates_for(parts.pool, options, seen.context)
     clock.mark("looking at the table")
     progress("pilot", 0, 1)
-    field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep)
+    field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep, own)
     resources = replace(resources, seconds=plan.estimate, budget=options.budget or DEFAULT_BUDGET)
     if resources.can_validate and not plan.fits:
         why = f"comparing all candidates takes about {plan.estimate:.0f} s; the budget is {resources.budget:.0f} s"
         resources = replace(resources, can_validate=False, reason=why)
         names = [n for n in [theory_leaf(options, seen.context)] if n != "none"]
-        field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep)
+        field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep, own)
     clock.mark("pilot")
     with ExitStack() as stack:
         crew = None
@@ -101,7 +109,7 @@ def decide(
         context = replace(seen.context, resources=resources, scores=by_metric, repeats=plan.repeats)
         clock.mark("training networks")
         progress("refitting", 0, 1)
-        job = Job(table, parts, options, groups, device, clock)
+        job = Job(table, parts, options, groups, device, clock, own)
         return conclude(job, Measured(field, plan, found, scored, run), context, seen.warnings)
 
 
@@ -131,6 +139,7 @@ def plan_within(
     device: str,
     clock: Clock,
     keep: Keep | None,
+    own: Own | None,
 ) -> tuple[Arena, Budgeted]:
     """Run the pilot and fit the plan to the budget.
 
@@ -142,16 +151,16 @@ def plan_within(
     known = keep.recall(name) if isinstance(keep, Notes) else None
     if known is not None:
         rows, plan = plan_from(known)
-        return arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups), plan
+        return arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups, own), plan
     rows = seen.rows
-    field = arena(parts.pool, rows, options, options.seeds, 1, device, groups)
+    field = arena(parts.pool, rows, options, options.seeds, 1, device, groups, own)
     train = len(field.splits[0][2].train)
     found = pilot(field, names, training_for(options, train, PILOT_EFFORT), scaled=not options.epochs)
     refits = (1 + (parts.sealed is not None)) * max(1.0, parts.pool.n / train)
     refits += len(SEEDS) * (1 + 2 * len(names)) / options.folds
     plan = plan_for(found, options, clock.seconds(), refits)
     if (plan.seeds, plan.repeats) != (options.seeds, 1):
-        field = arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups)
+        field = arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups, own)
     if isinstance(keep, Notes):
         keep.remember(name, plan_bytes(rows, plan))
     return field, plan

@@ -18,6 +18,7 @@ from ..report.text import render_text
 from ..results import Population
 from ..version import __version__
 from .chart import plain
+from .own_model import OwnModel
 
 if TYPE_CHECKING:
     from ..plots.accessor import Plots
@@ -38,7 +39,7 @@ class Decision:
     ----------
     summary : dict
         Everything in ``decision.json``; the report is drawn from it alone.
-    model : Model or None
+    model : Model, OwnModel or None
         The networks refitted on all training rows; None where a folder without one was read.
     population : Population or None
         Every trained network.
@@ -47,7 +48,7 @@ class Decision:
     """
 
     summary: Mapping[str, Any]
-    model: Model | None = None
+    model: Model | OwnModel | None = None
     population: Population | None = field(default=None, repr=False)
     figures: Mapping[str, Any] | None = field(default=None, repr=False)
 
@@ -124,7 +125,7 @@ class Decision:
         if self.population is not None:
             write_bytes(folder / "results.parquet", parquet(self.population))
         if self.model is not None:
-            self.model.save(folder / "model.safetensors")
+            self.model.save(folder / self.model.FILE)
         if self.figures is not None:
             text = json.dumps(plain(dict(self.figures)), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
             write_text(folder / "figures.json", text + "\n")

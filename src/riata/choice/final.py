@@ -11,6 +11,7 @@ from ..data import Table
 from ..model import Model
 from ..results import CandidateScores, Interval
 from .evidence import interval
+from .own_model import OwnModel
 from .prepare import Arena
 from .score import METRICS, bootstrap, score
 from .search import Search, best_setting
@@ -84,7 +85,7 @@ def intervals(per_fold: Mapping[str, np.ndarray], arena: Arena) -> dict[str, Int
     return found
 
 
-def sealed_scores(model: Model, sealed: Table, seed: int) -> dict[str, Interval]:
+def sealed_scores(model: Model | OwnModel, sealed: Table, seed: int) -> dict[str, Interval]:
     """Open the sealed rows once: score the refitted model there, with bootstrap intervals."""
     said = model.outputs(model.encoder.transform(sealed.values))
     point = score(sealed.task, sealed.y, said)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from ..engines import BatchedEngine
 from ..path.strengths import grid, lam_max, starting_point
-from ..penalties import by_name
+from ..penalties import Penalty, by_name
+from ..population.body import Body, BuiltIn
 from ..population.design import Design, Member, Training
 from ..population.run import fit_chunk
+from ..population.train import Rows
 from ..results import MemberResult
 from .options import DEFAULT_BUDGET, Options
 from .prepare import Arena
@@ -21,6 +22,8 @@ from .search import Plan
 from .training import LEARNING_RATE
 
 DOUBLINGS = 4
+OWN_DOUBLINGS = range(-7, 9)
+"""The same for a user's module, whose lam_max is only a guess: it may be far too large or too small."""
 SAFETY = 1.1
 """The estimate is raised by this much, for grids that have to be extended and for machines that are shared."""
 PILOT_EFFORT = 0.25
@@ -75,10 +78,18 @@ def pilot(arena: Arena, penalties: Sequence[str], training: Training, scaled: bo
 def _largest(arena: Arena, name: str, training: Training) -> float:
     """Return the largest lam_max over a few splits."""
     blocks = arena.blocks
-    spec = blocks.spec(Design((), (), training))
-    engine, groups = BatchedEngine(spec, blocks.loss), blocks.groups(spec)
+    body = blocks.body(training)
     some = [(seed, split) for _, seed, split in arena.splits][:3]
-    return max(lam_max(engine, blocks.rows(s, s.train), by_name(name), groups, seed) for seed, s in some)
+    return max(_smallest_lam(body, blocks.rows(s, s.train), by_name(name), seed) for seed, s in some)
+
+
+def _smallest_lam(body: Body, rows: Rows, penalty: Penalty, seed: int) -> float:
+    """Return the strength at which keeping nothing is stationary; of a module, for its layers as they start."""
+    if isinstance(body, BuiltIn):
+        return lam_max(body.engine(), rows, penalty, body.groups(), seed)
+    _, grads = body.engine().grads(body.start(rows, seed, 1, dense=False), rows.x, rows.y, rows.weight)
+    term = body.terms(penalty, rows.x.new_ones(1))["first"]
+    return float(penalty.lam_max(grads["first"], term.groups)[0])
 
 
 def _fit(arena: Arena, name: str, lams: list[float], training: Training) -> list[MemberResult]:
@@ -91,7 +102,7 @@ def _fit(arena: Arena, name: str, lams: list[float], training: Training) -> list
 def _confirm(arena: Arena, name: str, top: float, training: Training) -> float:
     """Return how many times ``top`` leaves no input when it is run to the end of its schedule."""
     short = replace(training, early_stopping=False)
-    times = [2.0**i for i in range(DOUBLINGS)]
+    times = [2.0**i for i in (range(DOUBLINGS) if arena.blocks.own is None else OWN_DOUBLINGS)]
     results = _fit(arena, name, [top * t for t in times], short)
     return next((t for t, r in zip(times, results, strict=True) if r.kept == 0), times[-1])
 

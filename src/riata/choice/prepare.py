@@ -10,6 +10,7 @@ import numpy as np
 from ..data import Encoder, Layout, Table, fit_encoder, fold_ids, layout, seal
 from ..engines import loss_for
 from ..errors import InputError
+from ..population.body import Own
 from ..population.design import Split, nested_splits
 from ..population.run import Blocks
 from .options import Options
@@ -69,8 +70,13 @@ class Encoded:
 
 
 def encode(table: Table, train: np.ndarray, scaling: str) -> Encoded:
-    """Fit the encoding (and the target's scale, for regression) on the training rows; apply it to all rows."""
+    """Fit the encoding (and the target's scale, for regression) on the training rows; apply it to all rows.
+
+    With ``scaling`` "none" the numbers stay as they are.
+    """
     encoder = fit_encoder(table, train, "quantile" if scaling == "quantile" else "standard")
+    if scaling == "none":
+        encoder = replace(encoder, centre=np.zeros_like(encoder.centre), scale=np.ones_like(encoder.scale))
     x = encoder.transform(table.values)
     y = table.y.astype(np.float64)
     centre, scale = 0.0, 1.0
@@ -114,8 +120,12 @@ def arena(
     repeats: int,
     device: str,
     groups: Mapping[str, str] | None,
+    own: Own | None = None,
 ) -> Arena:
-    """Build the folds and encode the rows once per split: whatever depends on data is learned inside it."""
+    """Build the folds and encode the rows once per split: whatever depends on data is learned inside it.
+
+    ``own`` is a user's module that is trained instead of the built-in network; it gets the numbers as they are.
+    """
     table = pool if len(rows) == pool.n else pool.take(rows)
     folds = np.stack([fold_ids(table, options.folds, options.seed + r) for r in range(repeats)])
     splits: list[tuple[int, int, Split]] = []
@@ -125,7 +135,7 @@ def arena(
             known = [i for i, (_, _, s) in enumerate(splits) if np.array_equal(s.train, split.train)]
             block = splits[known[0]][2].block if known else len(encoded)
             if not known:
-                encoded.append(encode(table, split.train, options.scaling))
+                encoded.append(encode(table, split.train, "none" if own else options.scaling))
             fold_here = r * options.folds + fold
             splits.append((fold_here, seed + r * seeds, replace(split, fold=fold_here, block=block)))
     group, names, _ = grouping(layout(table), groups)
@@ -133,9 +143,10 @@ def arena(
         np.stack([e.x for e in encoded]),
         np.stack([e.y for e in encoded]),
         group,
-        names,
-        loss_for(table.task, len(table.classes)),
+        own.groups.names if own else names,
+        own.loss if own else loss_for(table.task, len(table.classes)),
         device,
+        own,
     )
     return Arena(
         table, rows, folds, tuple(splits), blocks,

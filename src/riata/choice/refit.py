@@ -12,10 +12,12 @@ import torch
 from ..data import Table, fold_ids, layout
 from ..engines import Params, loss_for
 from ..model import Model
+from ..population.body import BuiltIn, Own
 from ..population.design import Design, Member, Split
 from ..population.run import Blocks, fit_chunk
 from ..results import MemberResult
 from .options import Options
+from .own_model import OwnModel
 from .prepare import encode, grouping
 from .search import Setting
 from .training import LEARNING_RATE, training_for
@@ -34,8 +36,13 @@ class Recipe:
 
 
 def refit(
-    table: Table, recipe: Recipe, options: Options, device: str, groups: Mapping[str, str] | None
-) -> tuple[Model, list[MemberResult]]:
+    table: Table,
+    recipe: Recipe,
+    options: Options,
+    device: str,
+    groups: Mapping[str, str] | None,
+    own: Own | None = None,
+) -> tuple[Model | OwnModel, list[MemberResult]]:
     """Fit a recipe on all rows of a table.
 
     Networks that stop early need rows to stop by: there is one network a fold, which trains on the other folds and
@@ -48,10 +55,11 @@ def refit(
     tuple of (Model, list of MemberResult)
         The results hold the KKT residuals on the networks' training rows.
     """
-    everything = encode(table, np.arange(table.n), options.scaling)
+    everything = encode(table, np.arange(table.n), "none" if own else options.scaling)
     group, names, of_variable = grouping(layout(table), groups)
-    loss = loss_for(table.task, len(table.classes))
-    blocks = Blocks(everything.x[None], everything.y[None], group, names, loss, device)
+    loss = own.loss if own else loss_for(table.task, len(table.classes))
+    names = own.groups.names if own else names
+    blocks = Blocks(everything.x[None], everything.y[None], group, names, loss, device, own)
     columns = None if recipe.selected is None else recipe.selected[group]
     jobs = [_job(split, seed, recipe, options) for seed, split in enumerate(_splits(table, options, columns))]
 
@@ -59,7 +67,8 @@ def refit(
         fitted, results = fit_chunk(blocks, job, [0])
         return {k: w.cpu() for k, w in fitted.params.items()}, replace(results[0], fold=REFITTED)
 
-    with ThreadPoolExecutor(options.processes if device == "cpu" else 1, initializer=_one_thread) as pool:
+    many = device == "cpu" and own is None  # a module draws its noise from a generator that threads share
+    with ThreadPoolExecutor(options.processes if many else 1, initializer=_one_thread) as pool:
         made = list(pool.map(fit, jobs))
     results = [result for _, result in made]
     lam, dropout = recipe.setting
@@ -73,9 +82,13 @@ def refit(
     }
     good = [i for i, r in enumerate(results) if r.usable] or list(range(len(results)))
     params = {k: torch.cat([made[i][0][k] for i in good]) for k in made[0][0]}
+    scale = everything.y_centre, everything.y_scale
+    if own:
+        return OwnModel(own, params, everything.encoder, table.schema(), facts, *scale), results
+    body = blocks.body(jobs[0].training)
+    assert isinstance(body, BuiltIn)
     model = Model(
-        blocks.spec(jobs[0]), loss, params, everything.encoder, table.schema(), of_variable, facts,
-        everything.y_centre, everything.y_scale,
+        body.spec, loss, params, everything.encoder, table.schema(), of_variable, facts, *scale,
     )  # fmt: skip
     return model, results
 

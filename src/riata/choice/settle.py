@@ -11,12 +11,14 @@ import numpy as np
 from ..data import Table
 from ..model import Model
 from ..penalties import by_name
+from ..population.body import Own
 from ..results import CandidateScores, Interval, MemberResult
 from .chart import Context, walk
 from .clock import Clock
 from .final import intervals, nested, sealed_scores
 from .look import CHARTS
 from .options import Options
+from .own_model import OwnModel
 from .pilot import Budgeted
 from .prepare import Arena, Parts
 from .refit import Recipe, refit
@@ -36,6 +38,7 @@ class Job:
     groups: Mapping[str, str] | None
     device: str
     clock: Clock
+    own: Own | None = None
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,11 @@ def settle(job: Job, measured: Measured, penalty: str) -> Verdict:
     return Verdict(penalty, lam, dropout, members, training.early_stopping)
 
 
-def fit_verdict(job: Job, verdict: Verdict, table: Table) -> tuple[Model, list[MemberResult]]:
+def fit_verdict(job: Job, verdict: Verdict, table: Table) -> tuple[Model | OwnModel, list[MemberResult]]:
     """Fit the verdict's networks on all rows of a table."""
     chosen = None if verdict.selection is None else verdict.selection.groups
     recipe = Recipe(verdict.penalty, verdict.setting, chosen)
-    return refit(table, recipe, job.options, job.device, job.groups)
+    return refit(table, recipe, job.options, job.device, job.groups, job.own)
 
 
 def final_score(job: Job, measured: Measured, context: Context, verdict: Verdict) -> dict[str, Any]:

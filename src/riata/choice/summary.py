@@ -23,6 +23,7 @@ from .evidence import leaf_set, pick_leaf
 from .final import intervals
 from .look import CHARTS
 from .options import Options
+from .own_model import OwnModel
 from .pilot import Budgeted
 from .prepare import Arena, Parts
 from .probes.scores import probe_goal, probe_which
@@ -43,7 +44,7 @@ def summarize(
     walked: Walk,
     verdict: Verdict,
     final: Mapping[str, Any],
-    model: Model,
+    model: Model | OwnModel,
     refits: Sequence[MemberResult],
     warnings: Sequence[str],
 ) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def summarize(
     return {
         "schema": SCHEMA,
         "riata": __version__,
-        "table": {**table.schema(), "rows": table.n, "variables": len(table.columns)},
+        "table": {**table.schema(), "rows": table.n, "variables": len(model.variables)},
         "task": table.task,
         "metric": METRIC[table.task],
         "verdict": verdict_facts(verdict),
@@ -205,7 +206,7 @@ def not_compared(context: Context) -> list[str]:
     return [f"nothing was compared, the verdict follows from theory: {known.reason}"]
 
 
-def said_of(measured: Measured, parts: Parts, model: Model, picked: Mapping[str, Any]) -> list[str]:
+def said_of(measured: Measured, parts: Parts, model: Model | OwnModel, picked: Mapping[str, Any]) -> list[str]:
     """Return what a reader should know of the comparison."""
     found, field = measured.found, measured.field
     said = list(measured.plan.left_out)

@@ -34,11 +34,12 @@ def report(given: Given) -> None:
 def inspect(given: Given) -> None:
     """Run ``riata inspect OUT``: what the model keeps, its size, its certificate."""
     from ..choice.decision import read_decision
+    from ..model import Model
 
     folder = Path(given["run"])
     with readable(folder):
         decision = read_decision(folder)
-        if decision.model is None:
+        if not isinstance(decision.model, Model):
             raise InputError(f"{folder}: no model.safetensors here; run riata choose again")
         facts = facts_of(decision.model, dict(decision.summary))
     if given["json"]:

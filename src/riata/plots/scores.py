@@ -52,7 +52,7 @@ def _far(value: float, rows: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether a scale that shows the value would leave the rows too little room to tell them apart."""
     ends = [r.get(k, r["mean"]) for r in rows for k in ("low", "high")]
     low, high = min(ends), max(ends)
-    return max(low - value, value - high) > FAR * (high - low)
+    return bool(max(low - value, value - high) > FAR * (high - low))
 
 
 def _spread(score: Mapping[str, float | None] | None) -> dict[str, float] | None:

@@ -18,14 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..engines import BatchedEngine, Loss, NetworkSpec, Params
+from ..engines import Loss, NetworkSpec, Params
 from ..errors import InputError
-from ..groups import Groups, by_variable
 from ..penalties import by_name
 from ..results import MemberResult, Population
-from .design import Design, Member, Split
+from ..updates import Terms
+from .body import Body, BuiltIn, Own
+from .design import Design, Member, Split, Training
 from .solve import certificate, solve
-from .train import Arms, Fitted, Rows, Task, Watch, fit_minibatch, start, terms_for
+from .train import Arms, Engine, Fitted, Rows, Task, Watch, fit_minibatch
 
 CHUNK = 32
 CHUNK_WEIGHTS = 2**22
@@ -61,6 +62,8 @@ class Blocks:
     variables : tuple of str
     loss : Loss
     device : str
+    own : Own, optional
+        A user's module that is trained instead of the built-in network.
     """
 
     x: np.ndarray
@@ -69,16 +72,15 @@ class Blocks:
     variables: tuple[str, ...]
     loss: Loss
     device: str = "cpu"
+    own: Own | None = None
 
-    def spec(self, design: Design) -> NetworkSpec:
-        """Return the network of a design on this data."""
-        t = design.training
-        return NetworkSpec(self.x.shape[2], self.loss.outputs, t.hidden, t.activation, t.form, t.skip, t.upper_ridge)
-
-    def groups(self, spec: NetworkSpec) -> Groups:
-        """Return the variables as groups of rows of the first layer."""
-        shape = (spec.inputs, spec.first_width)
-        return by_variable(shape, torch.as_tensor(self.group), self.variables).to(self.device, torch.float32)
+    def body(self, t: Training) -> Body:
+        """Return the networks of a training on this data."""
+        if self.own is not None:
+            return self.own
+        sizes = self.x.shape[2], self.loss.outputs
+        spec = NetworkSpec(*sizes, t.hidden, t.activation, t.form, t.skip, t.upper_ridge)
+        return BuiltIn(spec, self.loss, self.group, self.variables, self.device)
 
     def rows(self, split: Split, which: np.ndarray) -> Rows:
         """Return some rows of a split's block on the device."""
@@ -103,19 +105,17 @@ def fit_chunk(
     """Train members that share split, seed and penalty; return their weights and their results."""
     members = [design.members[i] for i in ids]
     first = members[0]
-    split, spec = design.splits[first.split], blocks.spec(design)
-    engine, arms = BatchedEngine(spec, blocks.loss), arms_of(members, blocks.device)
-    groups = blocks.groups(spec)
-    terms = terms_for(spec, by_name(first.penalty), arms.lam, groups)
+    split, body = design.splits[first.split], blocks.body(design.training)
+    engine, arms = body.engine(), arms_of(members, blocks.device)
+    terms = body.terms(by_name(first.penalty), arms.lam)
     train = blocks.rows(split, split.train)
     valid = blocks.rows(split, split.valid) if len(split.valid) else None
-    params = start_from or start(spec, blocks.loss, train, first.seed, len(ids))
+    params = start_from or body.start(train, first.seed, len(ids))
     if split.columns is not None:
         params["first"].mul_(torch.as_tensor(split.columns).to(params["first"]).unsqueeze(-1))
-    task = Task(engine, train, valid, terms, arms, design.training, first.seed)
+    task = Task(engine, train, valid, terms, arms, design.training, first.seed, body.masks)
     fitted = (fit_full_batch if design.training.update == "apg" else fit_minibatch)(task, params, watch)
-    return fitted, describe(engine, fitted, members, split, terms_for(spec, by_name(first.penalty), arms.lam, groups),
-                            train, blocks)  # fmt: skip
+    return fitted, describe(engine, fitted, members, split, terms, train, blocks)
 
 
 def fit_full_batch(task: Task, params: Params, watch: Watch | None = None) -> Fitted:
@@ -129,11 +129,11 @@ def fit_full_batch(task: Task, params: Params, watch: Watch | None = None) -> Fi
 
 
 def describe(
-    engine: BatchedEngine,
+    engine: Engine,
     fitted: Fitted,
     members: list[Member],
     split: Split,
-    terms: dict,  # type: ignore[type-arg]
+    terms: Terms,
     train: Rows,
     blocks: Blocks,
 ) -> list[MemberResult]:
@@ -282,7 +282,7 @@ def train_population(
         Asked for members that are already there and given every finished chunk, in the calling process.
     """
     began = time.perf_counter()
-    size = chunk or chunk_size(blocks.spec(design).count())
+    size = chunk or chunk_size(blocks.body(design.training).weights)
     found = keep.known(blocks, design) if keep is not None else {}
     if finished is not None and found:
         finished(list(found.values()))

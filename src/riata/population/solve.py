@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..engines import BatchedEngine, Params, generator
+from ..engines import Params, generator
 from ..updates import APG, State, Terms, take_state
-from .train import DIVERGED, OK, Rows, Watch
+from .train import DIVERGED, OK, Engine, Rows, Watch
 
 NOT_CONVERGED = "not converged"
 CHECK_EVERY = 10
@@ -26,7 +26,7 @@ class Solved:
     status: list[str]
 
 
-def certificate(engine: BatchedEngine, params: Params, rows: Rows, terms: Terms) -> Tensor:
+def certificate(engine: Engine, params: Params, rows: Rows, terms: Terms) -> Tensor:
     """Return the KKT residual of each member, (M,): how far its parameters are from being stationary.
 
     The largest, over all parameters, of the distance of minus the gradient of the mean data loss to the
@@ -48,7 +48,7 @@ def residuals(params: Params, grads: Params, terms: Terms) -> Tensor:
     return torch.stack(worst).amax(0)
 
 
-def objective(engine: BatchedEngine, params: Params, rows: Rows, terms: Terms) -> Tensor:
+def objective(engine: Engine, params: Params, rows: Rows, terms: Terms) -> Tensor:
     """Return mean data loss + lam * penalty of each member, (M,)."""
     total = engine.losses(params, rows.x, rows.y, rows.weight)
     for name, t in terms.items():
@@ -56,7 +56,7 @@ def objective(engine: BatchedEngine, params: Params, rows: Rows, terms: Terms) -
     return total
 
 
-def block_curvature(engine: BatchedEngine, params: Params, rows: Rows) -> dict[str, Tensor]:
+def block_curvature(engine: Engine, params: Params, rows: Rows) -> dict[str, Tensor]:
     """Return each parameter's share of the curvature at ``params``, (M,) each, by a few power steps.
 
     Uses differences of gradients along one parameter at a time; relative to the largest, and at least 1e-3.
@@ -80,7 +80,7 @@ def block_curvature(engine: BatchedEngine, params: Params, rows: Rows) -> dict[s
 
 
 def solve(
-    engine: BatchedEngine,
+    engine: Engine,
     rows: Rows,
     terms: Terms,
     params: Params,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..engines import BatchedEngine, Loss, NetworkSpec, Params, generator, initial
+from ..engines import Loss, NetworkSpec, Params, generator, initial
 from ..engines.memory import Scratch, aligned, keep_freed_memory
 from ..groups import Groups, by_neuron
 from ..penalties import L2, Penalty
@@ -20,6 +22,44 @@ from .design import Training
 OK, DIVERGED = "ok", "diverged"
 
 
+class Engine(Protocol):
+    """How the networks of some members are run; see :class:`riata.engines.BatchedEngine`."""
+
+    @property
+    def loss(self) -> Loss:
+        """Return the loss."""
+        ...
+
+    @property
+    def spec(self) -> NetworkSpec:
+        """Return the network, or of a module its inputs and outputs."""
+        ...
+
+    def predict(self, params: Params, x: Tensor) -> Tensor:
+        """Return the outputs (M, n, K)."""
+        ...
+
+    def losses(
+        self, params: Params, x: Tensor, y: Tensor, weight: Tensor | None = None, scratch: Scratch | None = None
+    ) -> Tensor:
+        """Return the mean loss of every member, (M,)."""
+        ...
+
+    def grads(
+        self,
+        params: Params,
+        x: Tensor,
+        y: Tensor,
+        weight: Tensor | None = None,
+        masks: list[Tensor] | None = None,
+        scratch: Scratch | None = None,
+    ) -> tuple[Tensor, Params]:
+        """Return the outputs (M, b, K) and the gradient of the mean loss in every parameter."""
+        ...
+
+
+Noise = Callable[["Arms", int, int, int, Scratch], list[Tensor] | None]
+"""Draws the noise of a step: (arms, seed, step, rows, scratch) -> what ``Engine.grads`` takes as masks."""
 Watch = Callable[[int, Params], None]
 """Called with (epoch, parameters of the members still in training) at the end of an epoch; must not change them."""
 
@@ -53,13 +93,14 @@ class Task:
     ``seed`` is that of its draws (order of the rows, dropout); the initial weights are given to the training.
     """
 
-    engine: BatchedEngine
+    engine: Engine
     train: Rows
     valid: Rows | None
     terms: Terms
     arms: Arms
     training: Training
     seed: int
+    masks: Noise | None = None
 
     @property
     def monitor(self) -> Rows:
@@ -178,7 +219,7 @@ def fit_minibatch(task: Task, params: Params, watch: Watch | None = None) -> Fit
     """
     keep_freed_memory()
     engine, train, monitor, training, seed = task.engine, task.train, task.monitor, task.training, task.seed
-    terms, arms = task.terms, task.arms
+    terms, arms, draw = task.terms, task.arms, task.masks or partial(noise, engine.spec)
     update, scratch = make_update(training), Scratch()
     params = {k: aligned(w.clone()) for k, w in params.items()}
     state: State = update.init(params, terms)
@@ -189,7 +230,7 @@ def fit_minibatch(task: Task, params: Params, watch: Watch | None = None) -> Fit
     for epoch in range(1, min(training.epochs, training.stop_after or training.epochs) + 1):
         for index in batches(seed, epoch, len(train.y), training.batch_size):
             index = index.to(train.x.device)
-            masks = noise(engine.spec, arms, seed, step, len(index), scratch)
+            masks = draw(arms, seed, step, len(index), scratch)
             weight = None if train.weight is None else train.weight[index]
             _, grads = engine.grads(params, train.x[index], train.y[index], weight, masks, scratch)
             update.step(params, grads, state, arms.lr * rate(step, total, training.warmup), terms)

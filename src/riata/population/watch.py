@@ -6,12 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..engines import BatchedEngine, Params
+from ..engines import Params
 from ..penalties import by_name
 from ..results import MemberResult
 from .design import Design
 from .run import Blocks, arms_of, fit_chunk
-from .train import terms_for
 
 
 @dataclass
@@ -42,9 +41,9 @@ class Watched:
 def watch_member(blocks: Blocks, design: Design, index: int) -> Watched:
     """Train one member of a design again and record its curves; the result is that of the population, bit by bit."""
     member = design.members[index]
-    split, spec = design.splits[member.split], blocks.spec(design)
-    engine, arms = BatchedEngine(spec, blocks.loss), arms_of([member], blocks.device)
-    term = terms_for(spec, by_name(member.penalty), arms.lam, blocks.groups(spec))["first"]
+    split, body = design.splits[member.split], blocks.body(design.training)
+    engine, arms = body.engine(), arms_of([member], blocks.device)
+    term = body.terms(by_name(member.penalty), arms.lam)["first"]
     train = blocks.rows(split, split.train)
     valid = blocks.rows(split, split.valid) if len(split.valid) else None
     seen = Curves()
@@ -59,5 +58,5 @@ def watch_member(blocks: Blocks, design: Design, index: int) -> Watched:
         seen.kept.append(int((term.groups.norms(first)[0] > 0).sum()))
 
     fitted, results = fit_chunk(blocks, design, [index], watch=look)
-    first = fitted.params["first"][0].cpu().numpy()
+    first = fitted.params["first"][0].movedim(body.axis, 0).flatten(1).cpu().numpy()
     return Watched(replace(results[0], split=member.split), first, seen)

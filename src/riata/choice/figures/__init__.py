@@ -34,7 +34,7 @@ def figures_of(job: Job, measured: Measured, context: Context, walk: Walk, verdi
         "candidates": candidates_of(measured.found, field, measured.scored["constant"]),
         "paths": paths_of(measured.found),
         "predictions": predictions_of(said_by(measured, verdict), field, job.options.seed),
-        "data": table_figures(context, ranked(shown), correlation_detail(walk)),
+        "data": table_figures(context, ranked(shown, context), correlation_detail(walk)),
         "picture": picture_of(context, shown),
         "charts": charts_of(context, job.options),
     }
@@ -48,8 +48,10 @@ def said_by(measured: Measured, verdict: Verdict) -> Mapping[int, np.ndarray]:
     return {fold: predict_mean(members, measured.field) for fold, members in outputs.items() if members}
 
 
-def ranked(shown: Sequence[Shown]) -> list[int]:
-    """Return the variables by their largest norm relative to their network's largest."""
+def ranked(shown: Sequence[Shown], context: Context) -> list[int]:
+    """Return the variables by their largest norm relative to their network's largest; as they come without norms."""
+    if len(shown[0].watched.result.norms) != int(context.group.max(initial=-1)) + 1:
+        return list(range(int(context.group.max(initial=-1)) + 1))
     norms = np.stack([s.watched.result.norms for s in shown])
     share = (norms / np.maximum(norms.max(1, keepdims=True), 1e-30)).max(0)
     return [int(i) for i in np.argsort(-share, kind="stable")]
@@ -66,7 +68,7 @@ def picture_of(context: Context, shown: Sequence[Shown]) -> dict[str, Any] | Non
     width, pixels = detail.get("width"), context.n_columns or context.X.shape[1]
     if detail["kind"] != "image" or not width or pixels % width:
         return None
-    if pixels // width != detail.get("height", pixels // width):
+    if pixels // width != detail.get("height", pixels // width) or len(shown[0].watched.first) != context.X.shape[1]:
         return None
     place = np.arange(context.X.shape[1]) if context.position is None else context.position
     images = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -54,7 +54,7 @@ def shown_networks(job: Job, measured: Measured, verdict: Verdict) -> list[Shown
     def watch(piece: tuple[str, Design]) -> Shown:
         return Shown(piece[0], watch_member(field.blocks, piece[1], 0))
 
-    workers = job.options.processes if job.device == "cpu" else 1
+    workers = job.options.processes if job.device == "cpu" and job.own is None else 1
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return list(pool.map(watch, designs))
 
@@ -81,18 +81,28 @@ def settings(found: Search, verdict: Verdict, training: Training) -> Mapping[Key
 
 def networks_of(shown: list[Shown], field: Arena) -> dict[str, Any]:
     """Return the networks, and the columns whose weights are shown."""
-    names, group = layout(field.table).columns, field.blocks.group
+    names, group = columns_of(field)
     columns = strongest([s.watched for s in shown])
-    hidden = shown[0].watched.first.shape[1] - field.blocks.loss.outputs
+    skip = field.blocks.loss.outputs if field.blocks.own is None else 0
+    hidden = shown[0].watched.first.shape[1] - skip
     return {
         "variables": list(field.blocks.variables),
         "columns": [{"name": names[j], "variable": int(group[j])} for j in columns],
         "columns_of": len(names),
         "units": hidden,
-        "skip": field.blocks.loss.outputs,
+        "skip": skip,
         "rows": len(field.splits[0][2].train),
         "networks": [{"at": s.at, **network(s.watched, columns)} for s in shown],
     }
+
+
+def columns_of(field: Arena) -> tuple[Sequence[str], np.ndarray]:
+    """Return the rows of the first layer: encoded columns with their variable, or the groups of a user's module."""
+    if field.blocks.own is None:
+        return layout(field.table).columns, field.blocks.group
+    names = field.blocks.own.groups.names
+    index = field.blocks.own.groups.index.cpu().numpy()
+    return [names[i] for i in index], index
 
 
 def strongest(watched: list[Watched], most: int = MOST_COLUMNS) -> list[int]:

@@ -1,0 +1,177 @@
+"""What a population is made of: how its networks start, run and are penalised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..engines import BatchedEngine, Loss, NetworkSpec, Params
+from ..engines.keys import generator
+from ..engines.memory import Scratch
+from ..engines.module import BUFFER, ModuleEngine
+from ..groups import Groups, by_input, by_variable
+from ..penalties import L2, Penalty
+from ..updates import Term
+from .train import Arms, Engine, Rows, noise, start, terms_for
+
+
+class Body(Protocol):
+    """The networks of a design: the built-in one, or a user's module. The penalised parameter is ``first``."""
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of one network."""
+        ...
+
+    @property
+    def axis(self) -> int:
+        """Axis of ``first`` (without the member axis) along which its groups lie."""
+        ...
+
+    def engine(self) -> Engine:
+        """Return what runs the networks."""
+        ...
+
+    def start(self, rows: Rows, seed: int, count: int, *, dense: bool = True) -> Params:
+        """Return the initial parameters of ``count`` members of one seed; not ``dense``: with ``first`` at 0."""
+        ...
+
+    def terms(self, penalty: Penalty, lam: Tensor) -> dict[str, Term]:
+        """Return the penalty of every parameter that has one."""
+        ...
+
+    def masks(self, arms: Arms, seed: int, step: int, rows: int, scratch: Scratch) -> list[Tensor] | None:
+        """Return the noise of one step, as the engine takes it."""
+        ...
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """The built-in network on a table's columns; a group is a variable."""
+
+    spec: NetworkSpec
+    loss: Loss
+    group: np.ndarray
+    variables: tuple[str, ...]
+    device: str
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of one network."""
+        return self.spec.count()
+
+    @property
+    def axis(self) -> int:
+        """Inputs are rows of ``first``."""
+        return 0
+
+    def groups(self) -> Groups:
+        """Return the variables as groups of rows of the first layer."""
+        shape = (self.spec.inputs, self.spec.first_width)
+        return by_variable(shape, torch.as_tensor(self.group), self.variables).to(self.device, torch.float32)
+
+    def engine(self) -> BatchedEngine:
+        """Return the hand-batched engine."""
+        return BatchedEngine(self.spec, self.loss)
+
+    def start(self, rows: Rows, seed: int, count: int, *, dense: bool = True) -> Params:
+        """Return the initial parameters; see :func:`riata.population.train.start`."""
+        return start(self.spec, self.loss, rows, seed, count, dense=dense)
+
+    def terms(self, penalty: Penalty, lam: Tensor) -> dict[str, Term]:
+        """Return the penalty of every parameter; see :func:`riata.population.train.terms_for`."""
+        return terms_for(self.spec, penalty, lam, self.groups())
+
+    def masks(self, arms: Arms, seed: int, step: int, rows: int, scratch: Scratch) -> list[Tensor] | None:
+        """Return the dropout masks of one step."""
+        return noise(self.spec, arms, seed, step, rows, scratch)
+
+
+@dataclass(frozen=True)
+class Own:
+    """A user's module: one parameter is penalised by groups, and the other weights lie under a ridge.
+
+    Attributes
+    ----------
+    factory : callable () -> Module
+        Makes a fresh module; its own initialization is used, from the member's seed.
+    first : str
+        The module's name of the penalised parameter.
+    groups : Groups
+        Of that parameter, in its own shape.
+    under_ridge : tuple of str
+        Weights above it, which lie under a ridge so that lam means something.
+    shape, whole, batched
+        See :class:`riata.engines.module.ModuleEngine`.
+    reason : str
+        Why vmap is not used, or "".
+    """
+
+    factory: Callable[[], nn.Module]
+    loss: Loss
+    first: str
+    groups: Groups
+    under_ridge: tuple[str, ...]
+    shape: tuple[int, ...]
+    whole: bool = False
+    batched: bool = True
+    ridge: float = 1e-3
+    device: str = "cpu"
+    reason: str = ""
+    _count: list[int] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of one network."""
+        if not self._count:
+            self._count.append(sum(p.numel() for p in self.factory().parameters()))
+        return self._count[0]
+
+    @property
+    def axis(self) -> int:
+        """The axis along which the groups lie; 0 where they are single entries."""
+        return self.groups.axis or 0
+
+    def engine(self) -> ModuleEngine:
+        """Return an engine around a fresh module, whose mode no other thread changes."""
+        module = self.factory().to(self.device)
+        names = {self.key(name): name for name, _ in module.named_parameters()}
+        return ModuleEngine(module, self.loss, names, self.shape, self.whole, self.batched)
+
+    def key(self, name: str) -> str:
+        """Return the key of a module's parameter."""
+        return "first" if name == self.first else name
+
+    def start(self, rows: Rows, seed: int, count: int, *, dense: bool = True) -> Params:
+        """Return the parameters and running state of ``count`` members as the module initializes them by a seed."""
+        params = self.start_of(count, seed)
+        if not dense:
+            params["first"].zero_()
+        return params
+
+    def start_of(self, count: int, seed: int = 0) -> Params:
+        """Return what the module begins with; it needs no data."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(generator(seed, "init").initial_seed() % 2**63)
+            module = self.factory()
+        one = {self.key(k): p.detach() for k, p in module.named_parameters()}
+        one |= {BUFFER + k: b for k, b in module.named_buffers() if b.is_floating_point()}
+        return {k: w.to(self.device).expand(count, *w.shape).clone() for k, w in one.items()}
+
+    def terms(self, penalty: Penalty, lam: Tensor) -> dict[str, Term]:
+        """Return ``penalty`` on the first parameter and a ridge on the weights above; biases are free."""
+        terms = {"first": Term(penalty, lam, self.groups.to(lam.device, lam.dtype))}
+        shapes = dict(self.factory().named_parameters())
+        for name in self.under_ridge:
+            units = by_input(shapes[name].shape).to(lam.device, lam.dtype)
+            terms[name] = Term(L2(), torch.full_like(lam, self.ridge), units)
+        return terms
+
+    def masks(self, arms: Arms, seed: int, step: int, rows: int, scratch: Scratch) -> list[Tensor] | None:
+        """Return the key of one step's noise: the module draws its own, the same for all members of a seed."""
+        return [torch.tensor(generator(seed, "noise", step).initial_seed() % 2**63)]
