@@ -139,6 +139,8 @@ def why_one_by_one(own: Own, module: nn.Module, x: Tensor, y: Tensor) -> str:
     for name, part in module.named_modules():
         if isinstance(part, NORMS):
             return f"{name} keeps running means, which vmap cannot update"
+        if isinstance(part, nn.RNNBase):
+            return f"{name} is recurrent, which vmap runs no faster than a loop"
     rows, targets = x.reshape(len(x), -1).float(), y.float()
     params = own.start_of(2)
     fast, slow = (replace(own, batched=b).engine() for b in (True, False))
@@ -155,7 +157,7 @@ def own_options(options: Options, shape: tuple[int, ...], own: Own) -> Options:
     picture = options.picture
     if picture == "auto" and len(shape) >= 2 and shape[:-2] in ((), (1,)) and not own.whole:
         picture = f"{shape[-1]}x{shape[-2]}" if len(shape) == 3 else "auto"
-    workers = options.workers if options.workers is not None and can_travel(own.factory) else 1
+    workers = options.workers if can_travel(own.factory) else 1
     return replace(options, dropout=(0.0,), picture=picture, workers=workers)
 
 

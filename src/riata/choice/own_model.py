@@ -92,7 +92,7 @@ class OwnModel:
         return MeanOf(self.modules(), self.y_centre, self.y_scale).eval()
 
     def _module(self, i: int) -> nn.Module:
-        module = self.own.factory()
+        module = self.own.fresh()
         state = {self.own.first if k == "first" else k.removeprefix(BUFFER): w[i] for k, w in self.params.items()}
         module.load_state_dict(state, strict=False)
         return module.eval()

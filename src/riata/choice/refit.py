@@ -60,7 +60,7 @@ def refit(
     loss = own.loss if own else loss_for(table.task, len(table.classes))
     names = own.groups.names if own else names
     blocks = Blocks(everything.x[None], everything.y[None], group, names, loss, device, own)
-    columns = None if recipe.selected is None else recipe.selected[group]
+    columns = None if recipe.selected is None else blocks.columns_of(recipe.selected)
     jobs = [_job(split, seed, recipe, options) for seed, split in enumerate(_splits(table, options, columns))]
 
     def fit(job: Design) -> tuple[Params, MemberResult]:

@@ -155,7 +155,7 @@ def _fit_relaxed(
         key = (w.split, w.groups)
         if key not in known:
             known[key] = len(splits)
-            columns = np.array(w.groups)[arena.blocks.group]
+            columns = arena.blocks.columns_of(np.array(w.groups))
             splits.append(replace(arena.splits[w.split][2], columns=columns))
         seed = arena.splits[w.split][1]
         members.append(Member(penalty, w.lam * w.share, 0.0, known[key], seed, LEARNING_RATE))

@@ -36,6 +36,8 @@ class ModuleEngine:
         Whether the module takes whole numbers (ids of an embedding).
     batched : bool
         Whether vmap may be used.
+    alive : Tensor, optional
+        0/1, broadcast over ``first``: weights that are held at 0.
     """
 
     module: nn.Module
@@ -44,6 +46,7 @@ class ModuleEngine:
     shape: tuple[int, ...]
     whole: bool = False
     batched: bool = True
+    alive: Tensor | None = None
 
     @property
     def spec(self) -> NetworkSpec:
@@ -96,6 +99,8 @@ class ModuleEngine:
     def _call(self, p: Params, x: Tensor) -> Tensor:
         """Return the outputs (n, K) of one member."""
         rows = x.reshape(len(x), *self.shape)
+        if self.alive is not None:
+            p = {**p, "first": p["first"] * self.alive}
         given = {self.names.get(k, k.removeprefix(BUFFER)): w for k, w in p.items()}
         out: Tensor = functional_call(self.module, given, (rows.round().long() if self.whole else rows,))
         return out.reshape(len(x), -1)

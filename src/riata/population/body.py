@@ -33,8 +33,12 @@ class Body(Protocol):
         """Axis of ``first`` (without the member axis) along which its groups lie."""
         ...
 
-    def engine(self) -> Engine:
-        """Return what runs the networks."""
+    def engine(self, columns: np.ndarray | None = None) -> Engine:
+        """Return what runs the networks; ``columns`` as in :class:`~riata.population.design.Split`."""
+        ...
+
+    def restrict(self, params: Params, columns: np.ndarray) -> None:
+        """Set the weights of everything that ``columns`` leaves out to 0, in place."""
         ...
 
     def start(self, rows: Rows, seed: int, count: int, *, dense: bool = True) -> Params:
@@ -75,9 +79,13 @@ class BuiltIn:
         shape = (self.spec.inputs, self.spec.first_width)
         return by_variable(shape, torch.as_tensor(self.group), self.variables).to(self.device, torch.float32)
 
-    def engine(self) -> BatchedEngine:
-        """Return the hand-batched engine."""
+    def engine(self, columns: np.ndarray | None = None) -> BatchedEngine:
+        """Return the hand-batched engine; columns that are left out are read as 0, so nothing is to be held there."""
         return BatchedEngine(self.spec, self.loss)
+
+    def restrict(self, params: Params, columns: np.ndarray) -> None:
+        """Set the rows of left-out columns to 0."""
+        params["first"].mul_(torch.as_tensor(columns).to(params["first"]).unsqueeze(-1))
 
     def start(self, rows: Rows, seed: int, count: int, *, dense: bool = True) -> Params:
         """Return the initial parameters; see :func:`riata.population.train.start`."""
@@ -129,7 +137,7 @@ class Own:
     def weights(self) -> int:
         """Number of weights of one network."""
         if not self._count:
-            self._count.append(sum(p.numel() for p in self.factory().parameters()))
+            self._count.append(sum(p.numel() for p in self.fresh().parameters()))
         return self._count[0]
 
     @property
@@ -137,11 +145,27 @@ class Own:
         """The axis along which the groups lie; 0 where they are single entries."""
         return self.groups.axis or 0
 
-    def engine(self) -> ModuleEngine:
-        """Return an engine around a fresh module, whose mode no other thread changes."""
-        module = self.factory().to(self.device)
+    def engine(self, columns: np.ndarray | None = None) -> ModuleEngine:
+        """Return an engine around a fresh module, whose mode no other thread changes; left-out groups stay 0."""
+        module = self.fresh().to(self.device)
         names = {self.key(name): name for name, _ in module.named_parameters()}
-        return ModuleEngine(module, self.loss, names, self.shape, self.whole, self.batched)
+        alive = None if columns is None else self.spread(columns)[0]
+        return ModuleEngine(module, self.loss, names, self.shape, self.whole, self.batched, alive)
+
+    def spread(self, kept: np.ndarray) -> Tensor:
+        """Return 0/1 for every group as it broadcasts to (1, *first)."""
+        groups = self.groups.to(self.device, torch.float32)
+        return groups.spread(torch.as_tensor(kept).to(groups.weight).unsqueeze(0))
+
+    def restrict(self, params: Params, columns: np.ndarray) -> None:
+        """Set the groups that are left out to 0."""
+        params["first"].mul_(self.spread(columns))
+
+    def fresh(self, seed: int = 0) -> nn.Module:
+        """Return a new module, initialized from a seed; the generator that others use is left alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(generator(seed, "init").initial_seed() % 2**63)
+            return self.factory()
 
     def key(self, name: str) -> str:
         """Return the key of a module's parameter."""
@@ -156,9 +180,7 @@ class Own:
 
     def start_of(self, count: int, seed: int = 0) -> Params:
         """Return what the module begins with; it needs no data."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(generator(seed, "init").initial_seed() % 2**63)
-            module = self.factory()
+        module = self.fresh(seed)
         one = {self.key(k): p.detach() for k, p in module.named_parameters()}
         one |= {BUFFER + k: b for k, b in module.named_buffers() if b.is_floating_point()}
         return {k: w.to(self.device).expand(count, *w.shape).clone() for k, w in one.items()}
@@ -166,7 +188,7 @@ class Own:
     def terms(self, penalty: Penalty, lam: Tensor) -> dict[str, Term]:
         """Return ``penalty`` on the first parameter and a ridge on the weights above; biases are free."""
         terms = {"first": Term(penalty, lam, self.groups.to(lam.device, lam.dtype))}
-        shapes = dict(self.factory().named_parameters())
+        shapes = dict(self.fresh().named_parameters())
         for name in self.under_ridge:
             units = by_input(shapes[name].shape).to(lam.device, lam.dtype)
             terms[name] = Term(L2(), torch.full_like(lam, self.ridge), units)

@@ -42,7 +42,7 @@ class Split:
 
     Standardization belongs to the training rows of a split, so each split may have its own copy (block) of X.
     ``columns``, a mask (d,), restricts the split's networks to some input columns: the others are read as 0 and their
-    weights are 0.0 from the start.
+    weights are 0.0 from the start. Where the networks are a user's modules it is a mask (G,) of their groups.
     """
 
     fold: int

@@ -74,6 +74,10 @@ class Blocks:
     device: str = "cpu"
     own: Own | None = None
 
+    def columns_of(self, groups: np.ndarray) -> np.ndarray:
+        """Return the mask (G,) of some groups as :class:`Split` has it."""
+        return groups if self.own is not None else groups[self.group]
+
     def body(self, t: Training) -> Body:
         """Return the networks of a training on this data."""
         if self.own is not None:
@@ -85,7 +89,7 @@ class Blocks:
     def rows(self, split: Split, which: np.ndarray) -> Rows:
         """Return some rows of a split's block on the device."""
         x = torch.as_tensor(self.x[split.block][which]).to(self.device)
-        if split.columns is not None:
+        if split.columns is not None and self.own is None:
             x = x * torch.as_tensor(split.columns).to(x)
         return Rows(x, torch.as_tensor(self.y[split.block][which], dtype=torch.float32).to(self.device))
 
@@ -106,13 +110,13 @@ def fit_chunk(
     members = [design.members[i] for i in ids]
     first = members[0]
     split, body = design.splits[first.split], blocks.body(design.training)
-    engine, arms = body.engine(), arms_of(members, blocks.device)
+    engine, arms = body.engine(split.columns), arms_of(members, blocks.device)
     terms = body.terms(by_name(first.penalty), arms.lam)
     train = blocks.rows(split, split.train)
     valid = blocks.rows(split, split.valid) if len(split.valid) else None
     params = start_from or body.start(train, first.seed, len(ids))
     if split.columns is not None:
-        params["first"].mul_(torch.as_tensor(split.columns).to(params["first"]).unsqueeze(-1))
+        body.restrict(params, split.columns)
     task = Task(engine, train, valid, terms, arms, design.training, first.seed, body.masks)
     fitted = (fit_full_batch if design.training.update == "apg" else fit_minibatch)(task, params, watch)
     return fitted, describe(engine, fitted, members, split, terms, train, blocks)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..chart import Context, Walk
+from ..prepare import Arena
 from ..probes.picture import probe as picture_probe
 from ..search import predict_mean, tuned
 from ..settle import Job, Measured, Verdict
@@ -34,7 +35,7 @@ def figures_of(job: Job, measured: Measured, context: Context, walk: Walk, verdi
         "candidates": candidates_of(measured.found, field, measured.scored["constant"]),
         "paths": paths_of(measured.found),
         "predictions": predictions_of(said_by(measured, verdict), field, job.options.seed),
-        "data": table_figures(context, ranked(shown, context), correlation_detail(walk)),
+        "data": table_figures(context, names_of(field), ranked(shown, context), correlation_detail(walk)),
         "picture": picture_of(context, shown),
         "charts": charts_of(context, job.options),
     }
@@ -46,6 +47,11 @@ def said_by(measured: Measured, verdict: Verdict) -> Mapping[int, np.ndarray]:
         return tuned(measured.found, measured.field, verdict.penalty)[1]
     outputs = verdict.selection.outputs
     return {fold: predict_mean(members, measured.field) for fold, members in outputs.items() if members}
+
+
+def names_of(field: Arena) -> Sequence[str]:
+    """Return the names of the variables that the questions were asked about; of a module its inputs."""
+    return [c.name for c in field.table.columns] if field.blocks.own else field.blocks.variables
 
 
 def ranked(shown: Sequence[Shown], context: Context) -> list[int]:

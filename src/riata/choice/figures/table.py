@@ -20,11 +20,18 @@ DIFFERENCE = 0.1
 """Standardized mean difference from which two samples are called different (Austin 2009)."""
 
 
-def table_figures(context: Context, order: Sequence[int], detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures of the table; ``order`` ranks the variables, ``detail`` is that of the correlation probe."""
+def table_figures(
+    context: Context, names: Sequence[str], order: Sequence[int], detail: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the figures of the table.
+
+    ``names`` are those of the variables, ``order`` ranks them, ``detail`` is what the correlation probe measured.
+    Variables are given by their place in ``data["names"]``.
+    """
     shown = sorted(order[:MOST_VARIABLES])
     X = context.X[some(len(context.X), MOST_ROWS, np.random.default_rng([context.seed, 29]))]
     return {
+        "names": [names[i] for i in shown],
         "correlation": correlation_map(X, context.group, shown, int(context.group.max(initial=-1)) + 1),
         "effective_rank": short(detail.get("effective_rank", np.nan)),
         "effective_rank_permuted": short(detail.get("effective_rank_permuted", np.nan)),
@@ -49,7 +56,7 @@ def correlation_map(X: np.ndarray, group: np.ndarray, shown: list[int], of: int)
     tree = optimal_leaf_ordering(linkage(flat, "average"), flat)
     leaves, cluster = leaves_list(tree), fcluster(tree, 1 - PARTNER, "distance")
     return {
-        "variables": [shown[i] for i in leaves],
+        "variables": [int(i) for i in leaves],
         "matrix": np.round(r[np.ix_(leaves, leaves)], 2).tolist(),
         "cluster": [int(cluster[i]) for i in leaves],
         "of": of,
@@ -78,7 +85,7 @@ def most_common(X: np.ndarray, group: np.ndarray, shown: list[int]) -> dict[str,
     for g in shown:
         _, counts = np.unique(X[:, group == g], axis=0, return_counts=True)
         shares.append(float(counts.max()) / len(X) if len(counts) else 1.0)
-    return {"variables": list(shown), "share": short(shares), "of": int(group.max(initial=-1)) + 1}
+    return {"variables": list(range(len(shown))), "share": short(shares), "of": int(group.max(initial=-1)) + 1}
 
 
 def sample(context: Context, shown: list[int]) -> dict[str, Any] | None:
@@ -93,7 +100,7 @@ def sample(context: Context, shown: list[int]) -> dict[str, Any] | None:
     return {
         "rows": len(context.X),
         "of": context.rows,
-        "variables": list(shown),
+        "variables": list(range(len(shown))),
         "difference": short(worst),
         "limit": DIFFERENCE,
     }
