@@ -31,6 +31,7 @@ from .arguments import (
 PENALTY = Option("penalty", "none, l2, l1, elastic_net, group_lasso or sparse_group_lasso.", shown="P", required=True)
 LAMS = Option("lams", "Strengths, instead of an automatic grid.", shown="0.1,0.01")
 TO = Option("to", "File to write, CSV, TSV or Parquet by its ending [stdout].", shown="FILE")
+ONNX = Option("to", "File to write, such as model.onnx.", shown="FILE.onnx", positional=True, required=True)
 OPEN = switch("open", "Show it in the browser.")
 WHAT = Option("what", "scores, flowchart, heatmap, path, ...; another word lists all.", shown="FIGURE", required=True)
 FIGURE = Option("to", "File to write: .png, .svg or .html.", shown="FILE", required=True)
@@ -65,6 +66,7 @@ COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
     ("report", "folder:report", (OUT, OPEN, QUIET, DEBUG), "Write the report again from the run's folder."),
     ("plot", "pictures:plot", (OUT, WHAT, FIGURE, ALONG, DARK, QUIET, DEBUG), "Draw one figure of a run."),
     ("compare", "pictures:compare", (FIRST, SECOND, PAGE, QUIET, DEBUG), "Two runs side by side, as a page."),
+    ("export", "folder:export", (OUT, ONNX, QUIET, DEBUG), "Write the model as ONNX, with the preprocessing inside."),
     ("inspect", "folder:inspect", (OUT, JSON, QUIET, DEBUG), "What the model keeps, its size, its certificate."),
     ("demo", "demo:demo", (DEMO, *CHOOSE), "choose on the breast-cancer table, or overfitting explained."),
 )

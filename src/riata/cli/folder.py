@@ -31,6 +31,18 @@ def report(given: Given) -> None:
         note(f"no browser could be started; open {path}")
 
 
+def export(given: Given) -> None:
+    """Run ``riata export OUT model.onnx``: the model without what it dropped, checked by running it."""
+    from ..export import export_model
+    from .folders import file_to_write
+    from .predict import model_of
+
+    target = file_to_write(given["to"])
+    export_model(model_of(given["run"]), target)
+    if not given["quiet"]:
+        say(f"model: {target}")
+
+
 def inspect(given: Given) -> None:
     """Run ``riata inspect OUT``: what the model keeps, its size, its certificate."""
     from ..choice.decision import read_decision
