@@ -66,7 +66,7 @@ def made(
         "candidates": _candidates(task, summary, variables, units, rng),
         "paths": {p: _path(p, variables, strengths, strong, rng) for p in PENALTIES if p != "none"},
         "predictions": _predictions(task, classes, rng),
-        "data": _data(variables, rng),
+        "data": {"names": names[:60], **_data(variables, rng)},
         "picture": _picture(picture, rng) if picture else None,
         "charts": _charts(),
         "stages": [{"stage": "looking at the table", "seconds": 0.4}, {"stage": "training networks", "seconds": 30.1}],

@@ -26,7 +26,7 @@ def correlation_data(summary: Data, figures: Data) -> dict[str, Any] | None:
     found = facts.get("correlation")
     if not found or not found["variables"]:
         return None
-    names = [figures["variables"][v] for v in found["variables"][:SHOWN]]
+    names = [figures["data"]["names"][v] for v in found["variables"][:SHOWN]]
     rows = [
         {"row": row, "column": names[j], "r": round(r, 2), "variable": row}
         for i, row in enumerate(names)

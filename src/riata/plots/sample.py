@@ -19,7 +19,7 @@ def sample_data(summary: Data, figures: Data) -> dict[str, Any] | None:
     sample = (figures.get("data") or {}).get("sample")
     if not sample:
         return None
-    names, limit = figures["variables"], sample["limit"]
+    names, limit = figures["data"]["names"], sample["limit"]
     found = [
         {"variable": names[v], "difference": round(d, 4), "outside": abs(d) > limit}
         for v, d in zip(sample["variables"], sample["difference"], strict=True)

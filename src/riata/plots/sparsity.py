@@ -19,7 +19,7 @@ def sparsity_data(summary: Data, figures: Data) -> dict[str, Any] | None:
     common = (figures.get("data") or {}).get("most_common")
     if not common:
         return None
-    names = figures["variables"]
+    names = figures["data"]["names"]
     found = [
         {"variable": names[v], "share": round(share, 4)}
         for v, share in zip(common["variables"], common["share"], strict=True)
