@@ -2,6 +2,7 @@
 PYTHON ?= python3
 export OMP_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
+export KERAS_BACKEND = torch
 
 .PHONY: demo test lint types contract gallery clean
 

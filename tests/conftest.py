@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras reads it once, when it is first imported
 
 
 @pytest.fixture(autouse=True)
