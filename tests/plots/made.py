@@ -229,7 +229,7 @@ def _data(variables, rng):
                         "of": variables, "threshold": 0.8, "rows": 200},
         "effective_rank": 9.1, "effective_rank_permuted": 11.2, "columns": variables + 2,
         "most_common": {"variables": list(range(size)), "share": [0.1] * size, "of": variables},
-        "sample": {"rows": 960, "of": 4000, "variables": list(range(size)),
+        "sample": {"rows": 960, "of": 4000, "of_variables": variables, "variables": list(range(size)),
                    "difference": [0.01 * i for i in range(size)], "limit": 0.1},
     }  # fmt: skip
 

@@ -206,7 +206,7 @@ def test_the_drawing_is_valid_and_takes_its_ink_from_the_theme(made):
     carried = [layer for layer in spec["layer"] if "kind" in str(layer["encoding"].get("tooltip"))]
     assert [layer["mark"]["type"] for layer in carried] == ["rect", "text", "text"]
     for layer in carried:
-        assert {row["key"] for row in spec["datasets"][layer["data"]["name"]]} == asked
+        assert {row["key"] for row in layer["data"]["values"]} == asked
 
 
 def test_faded_boxes_stay_readable_on_both_papers():

@@ -31,7 +31,7 @@ def sample_data(summary: Data, figures: Data) -> dict[str, Any] | None:
     return {
         "rows": found[:SHOWN],
         "shown": min(SHOWN, len(found)),
-        "of": sample.get("of_variables") or len(names),
+        "of": sample["of_variables"],
         "outside": sum(row["outside"] for row in found),
         "measured": len(found),
         "limit": limit,

@@ -100,6 +100,7 @@ def sample(context: Context, shown: list[int]) -> dict[str, Any] | None:
     return {
         "rows": len(context.X),
         "of": context.rows,
+        "of_variables": int(context.group.max(initial=-1)) + 1,
         "variables": list(range(len(shown))),
         "difference": short(worst),
         "limit": DIFFERENCE,
