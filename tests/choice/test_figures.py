@@ -73,11 +73,11 @@ def test_a_real_run_has_the_form_that_the_plots_are_tested_on(found: Decision) -
 def test_figures_survive_the_folder_and_are_the_same_every_time(found: Decision, tmp_path: Path) -> None:
     found.save(tmp_path / "out")
     again = riata.read_decision(tmp_path / "out")
-    timeless = {k: v for k, v in plain(dict(found.figures or {})).items() if k != "stages"}
+    timeless = {k: v for k, v in plain(dict(found.figures or {})).items() if k not in ("stages", "size")}
     assert again.figures is not None
-    assert {k: v for k, v in again.figures.items() if k != "stages"} == timeless
+    assert {k: v for k, v in again.figures.items() if k not in ("stages", "size")} == timeless
     repeated = riata.choose(*table(found.summary["task"]), **SMALL)
-    assert {k: v for k, v in plain(dict(repeated.figures or {})).items() if k != "stages"} == timeless
+    assert {k: v for k, v in plain(dict(repeated.figures or {})).items() if k not in ("stages", "size")} == timeless
 
 
 def test_there_is_a_network_of_every_penalty_from_two_seeds(found: Decision) -> None:

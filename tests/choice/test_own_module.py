@@ -249,3 +249,48 @@ def test_convolution_recurrence_and_embedding_are_decided(
 def test_only_what_a_worker_can_import_travels() -> None:
     assert can_travel(mlp)
     assert not can_travel(lambda: mlp())
+
+
+class Attending(nn.Module):
+    """A small transformer encoder over 4 steps of 6 numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = nn.Linear(6, 8)
+        self.encoder = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+        self.out = nn.Linear(8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return one number from the mean over the steps."""
+        said: Tensor = self.out(self.encoder(self.read(x)).mean(1))
+        return said
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "inputs_drop"),
+    [(mlp, (6,), True), (Pictures, (1, 6, 6), False), (Recurrent, (5, 3), True), (Attending, (4, 6), True)],
+)
+def test_what_a_module_dropped_is_taken_out_of_it(make: Any, shape: tuple[int, ...], inputs_drop: bool) -> None:
+    from riata.compact import compact
+
+    x = torch.randn(120, *shape, generator=torch.Generator().manual_seed(0))
+    y = x.reshape(120, -1)[:, 0] * 2
+    y = (y > 0).long() + (x.reshape(120, -1)[:, 1] > 0).long() if make is Pictures else y
+    quick = {**SMALL, "epochs": 12, "path_length": 6, "penalties": ["group_lasso"], "goal": "selection"}
+    model: Any = riata.choose(make, (x, y), **quick).model
+    module = model.modules()[0]
+    with torch.no_grad():  # whatever the run kept, some groups are out
+        first = dict(module.named_parameters())[model.own.first]
+        kept = torch.ones(len(model.own.groups))
+        kept[1:] = 0
+        first.mul_(model.own.groups.to("cpu", torch.float32).spread(kept.unsqueeze(0))[0])
+        small = compact(module, x[:3])
+        assert torch.allclose(small.module(*small.select(x)), module(x), atol=1e-5)
+    assert sum(p.numel() for p in small.module.parameters()) < sum(p.numel() for p in module.parameters())
+    assert not inputs_drop or small.select(x)[0].shape[-1] == 1
+
+
+def test_the_report_says_how_large_the_model_is(found: Decision) -> None:
+    size: Any = (found.figures or {})["size"]
+    assert size["after"]["parameters"] < size["before"]["parameters"] == 6 * 8 + 8 + 8 + 1
+    assert "when compacted" in found.html()

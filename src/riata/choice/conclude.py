@@ -8,6 +8,7 @@ from ..results import Population
 from .chart import Context, walk
 from .decision import Decision
 from .figures import figures_of
+from .figures.size import size_of
 from .look import CHARTS
 from .settle import Job, Measured, final_score, fit_verdict, settle
 from .summary import summarize
@@ -22,6 +23,7 @@ def conclude(job: Job, measured: Measured, context: Context, warnings: Sequence[
     model, refits = fit_verdict(job, verdict, job.table)
     job.clock.mark("refitting and scoring")
     figures = figures_of(job, measured, context, walked, verdict)
+    figures["size"] = size_of(model)
     job.clock.mark("watching the best networks")
     summary = summarize(job, measured, context, walked, verdict, final, model, refits, warnings)
     chosen = verdict.selection.fits.members if verdict.selection else ()

@@ -25,6 +25,9 @@ def certificates(summary: Data, figures: Data | None) -> list[tuple[str, str]]:
         *((name, str(version)) for name, version in summary["versions"].items()),
         ("time", f"{summary['seconds']:.1f} s"),
     ]
+    size = (figures or {}).get("size")
+    if size:
+        facts.append(("size of the model", size_words(size)))
     if (figures or {}).get("command"):
         facts.append(("command", (figures or {})["command"]))
     return facts
@@ -36,6 +39,21 @@ def failures(summary: Data) -> str:
     if not failed:
         return "none failed"
     return f"{failed} failed: their loss was no longer finite (diverged). That is a result, not an error"
+
+
+def size_words(size: Data) -> str:
+    """Say how large the model is, and how large without what it dropped.
+
+    >>> one = {"parameters": 2000, "multiply_adds": 128000, "milliseconds": 0.5}
+    >>> size_words({"rows": 64, "before": one, "after": {**one, "parameters": 900}})
+    '2,000 parameters, 900 when compacted; 128,000 and 128,000 multiply-adds for 64 rows, 0.50 and 0.50 ms'
+    """
+    b, a = size["before"], size["after"]
+    return (
+        f"{b['parameters']:,} parameters, {a['parameters']:,} when compacted; {b['multiply_adds']:,} and "
+        f"{a['multiply_adds']:,} multiply-adds for {size['rows']} rows, {b['milliseconds']:.2f} and "
+        f"{a['milliseconds']:.2f} ms"
+    )
 
 
 def row_words(table: Data) -> str:
