@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from riata.plots.save import save_chart
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 
 import riata
 from riata.files import write_text
+from riata.plots.save import save_chart
 
 FIGURES = {"breast_cancer": "heatmap", "heart": "flowchart", "digits": "picture", "diabetes": "path"}
 """The figure of each report that the page shows."""
