@@ -2,8 +2,8 @@
 
     python benchmarks/own_module.py [--members 64] [--epochs 20]
 
-Prints seconds per network and the ratio, from one run on one thread: a small MLP and a convolution network. By hand means: for
-each strength a module, a proximal Adam, batches of the same size and a validation loss an epoch.
+Prints seconds per network and the ratio, from one run on one thread: a small MLP, and convolutions. By hand means:
+for each strength a module, a proximal Adam, batches of the same size and a validation loss an epoch.
 """
 
 from __future__ import annotations
