@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from pathlib import Path
 from typing import Any
 
@@ -247,8 +248,19 @@ def test_convolution_recurrence_and_embedding_are_decided(
 
 
 def test_only_what_a_worker_can_import_travels() -> None:
-    assert can_travel(mlp)
+    assert can_travel(nn.Identity) and can_travel(functools.partial(nn.Linear, 6, 1))
     assert not can_travel(lambda: mlp())
+    stranger = types.FunctionType(mlp.__code__, {}, "mlp")
+    stranger.__module__ = "no_such_module_anywhere"
+    assert not can_travel(stranger)
+
+
+def test_workers_change_nothing() -> None:
+    quick = {**SMALL, "epochs": 5, "path_length": 3, "penalties": ["group_lasso"]}
+    make = functools.partial(nn.Linear, 6, 1)
+    one, two = (riata.choose(make, rows(), **{**quick, "workers": w}) for w in (1, 2))
+    for key in ("verdict", "scores", "kept", "norms", "final", "path"):
+        assert one.summary[key] == two.summary[key]
 
 
 class Attending(nn.Module):

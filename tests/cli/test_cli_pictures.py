@@ -128,3 +128,19 @@ def test_overfitting_is_explained(riata: Run) -> None:
     shutil.rmtree("explained")
     assert riata("demo", "overfit", "--quiet")[0] == 0
     assert Path("riata-out/overfit/overfit.html").exists()
+
+
+def test_the_model_goes_out_as_onnx_and_says_what_the_model_says(riata: Run, done: Path) -> None:
+    import numpy as np
+    import onnxruntime
+
+    code, out, err = riata("export", done, "model.onnx")
+    assert (code, out) == (0, "model: model.onnx\n"), err
+    session = onnxruntime.InferenceSession("model.onnx")
+    takes = session.get_modelmeta().custom_metadata_map
+    assert takes
+    (given,) = session.get_inputs()
+    (said,) = session.run(None, {given.name: np.zeros((3, given.shape[1]))})[:1]
+    assert said.shape == (3, 2) and np.allclose(said.sum(1), 1)
+    code, _, err = riata("export", "nowhere", "other.onnx")
+    assert code == 2 and "no such folder" in err and not Path("other.onnx").exists()

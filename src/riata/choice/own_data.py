@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from importlib.machinery import PathFinder
 from typing import Any
 
 import numpy as np
@@ -162,12 +164,14 @@ def own_options(options: Options, shape: tuple[int, ...], own: Own) -> Options:
 
 
 def can_travel(factory: Factory) -> bool:
-    """Return whether a factory can be sent to worker processes: it is a function of a module, and not of a script."""
+    """Return whether worker processes can be sent a factory: it is of a module that they can import, no script."""
+    inner = factory.func if isinstance(factory, functools.partial) else factory
+    home = str(getattr(inner, "__module__", "__main__"))
     try:
         pickle.dumps(factory)
     except (pickle.PicklingError, AttributeError, TypeError):
         return False
-    return getattr(factory, "__module__", None) != "__main__"
+    return home != "__main__" and PathFinder.find_spec(home.partition(".")[0]) is not None
 
 
 def said_of_module(own: Own, adopted: Adopted) -> list[str]:
