@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .labels import percent, rounded, row_labels
+from .lit import fading
 from .names import NAMES
 from .networks import BEST, networks_at, strengths
 from .plot import Chart, Data, Plot
@@ -196,7 +197,7 @@ def draw_weights(base: alt.Chart, x: alt.Scale, place: Data, limit: float) -> al
 
 def draw_panel(panel: Data, shared: Data, labelled: bool) -> Chart:
     """Return one network's heat map: dark bars for zeros, and a cell for every other weight."""
-    clear = alt.condition("lit == '' || datum.variable == lit", alt.value(1.0), alt.value(0.2))
+    clear = fading(0.2)
     base, place = alt.Chart().encode(opacity=clear), shared["layout"]
     x = alt.Scale(domain=[0, place["width"] // place["step"]], nice=False, zero=False)
     layers = [*draw_paper(base, place), draw_zeros(base, x), draw_weights(base, x, place, shared["limit"])]

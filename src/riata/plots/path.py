@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 
 from .labels import rounded, shortened
+from .lit import IS_LIT
 from .names import NAMES
 from .plot import Chart, Data, Plot
 from .rows import inline
@@ -179,7 +180,7 @@ def draw_loss(data: Data) -> Chart:
 
 def draw_norms(data: Data) -> Chart:
     """Return a line for every variable, the strongest of them named at its end."""
-    lit = "lit != '' && datum.variable == lit"
+    lit = IS_LIT
     x, high = _lam_axis(data, "strength lam (logarithmic, strong to weak)"), alt.Scale(domain=[0, data["top"]])
     colour = alt.condition(lit, alt.value(LIT), alt.value(COLOURS["constant"]))
     clear = alt.condition(f"lit == '' || ({lit})", alt.value(0.85), alt.value(0.15))

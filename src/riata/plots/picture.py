@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 
 from .labels import percent, rounded
+from .lit import fading
 from .names import NAMES
 from .plot import Chart, Data, Plot
 from .rows import inline
@@ -72,7 +73,7 @@ def draw_picture(data: Data) -> Chart:
         y=alt.Y("top:Q", scale=down, axis=None),
         y2="bottom:Q",
         color=alt.condition("datum.norm === 0", alt.value(ZERO), colours),
-        opacity=alt.condition("lit == '' || datum.variable == lit", alt.value(1.0), alt.value(0.25)),
+        opacity=fading(),
         tooltip=[*name, alt.Tooltip("norm:Q")],
         facet=alt.Facet("penalty:N", columns=3, sort=data["penalties"], header=titles),
     )

@@ -7,6 +7,7 @@ from typing import Any
 import altair as alt
 
 from .heatmap import ROWS, Weights, draw_panel, matrices, panel_of, row_step, sheet
+from .lit import fading
 from .names import NAMES
 from .networks import BEST, strengths
 from .plot import Chart, Data, Plot
@@ -63,9 +64,7 @@ def draw_seeds(data: Data) -> Chart:
     panels: list[Any] = [draw_panel(panel, data, labelled=i == 0) for i, panel in enumerate(data["panels"])]
     differ = f"datum.kept == '{FIRST}' || datum.kept == '{SECOND}'"
     base = alt.Chart().encode(
-        x=alt.value(0), text="kept:N", tooltip=["variable:N", "kept:N"], opacity=alt.condition(
-            "lit == '' || datum.variable == lit", alt.value(1.0), alt.value(0.2)
-        ),
+        x=alt.value(0), text="kept:N", tooltip=["variable:N", "kept:N"], opacity=fading(0.2),
     )  # fmt: skip
     words = alt.layer(
         base.transform_filter(f"!({differ})").mark_text(align="left", fontSize=10, dx=4),

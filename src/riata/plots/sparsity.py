@@ -6,9 +6,10 @@ from typing import Any
 
 import altair as alt
 
+from .lit import colour, fading, variables_down
 from .plot import Chart, Data, Plot
 from .rows import inline
-from .theme import ACCENT, LIT, WIDTH
+from .theme import WIDTH
 
 SHOWN = 40
 STEP = 16
@@ -50,13 +51,9 @@ def draw_sparsity(data: Data) -> Chart:
                 title="share of rows with the most common value",
                 axis=alt.Axis(format=".0%"),
             ),
-            y=alt.Y(
-                "variable:N",
-                scale=alt.Scale(domain=[r["variable"] for r in rows]),
-                axis=alt.Axis(labelLimit=140, ticks=False, title=None),
-            ),
-            color=alt.condition("lit != '' && datum.variable == lit", alt.value(LIT), alt.value(ACCENT)),
-            opacity=alt.condition("lit == '' || datum.variable == lit", alt.value(1), alt.value(0.25)),
+            y=variables_down(rows),
+            color=colour(),
+            opacity=fading(),
             tooltip=[alt.Tooltip("variable:N"), alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(width=WIDTH, height=alt.Step(STEP))

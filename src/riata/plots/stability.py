@@ -6,9 +6,10 @@ from typing import Any
 
 import altair as alt
 
+from .lit import colour, fading, variables_down
 from .plot import Chart, Data, Plot
 from .rows import inline
-from .theme import ACCENT, COLOURS, LIT, WIDTH
+from .theme import ACCENT, COLOURS, WIDTH
 
 SHOWN = 40
 SELECTED = 0.75
@@ -72,17 +73,9 @@ def draw_stability(data: Data) -> Chart:
     rows = data["rows"]
     colours = alt.Scale(domain=["selected", "not selected"], range=[ACCENT, COLOURS["none"]])
     base = alt.Chart(inline(rows)).encode(
-        y=alt.Y(
-            "variable:N",
-            scale=alt.Scale(domain=[r["variable"] for r in rows]),
-            axis=alt.Axis(labelLimit=140, ticks=False, title=None),
-        ),
-        color=alt.condition(
-            "lit != '' && datum.variable == lit",
-            alt.value(LIT),
-            alt.Color("state:N", scale=colours, legend=alt.Legend(orient="bottom", title=None)),
-        ),
-        opacity=alt.condition("lit == '' || datum.variable == lit", alt.value(1), alt.value(0.25)),
+        y=variables_down(rows),
+        color=colour(alt.Color("state:N", scale=colours, legend=alt.Legend(orient="bottom", title=None))),
+        opacity=fading(),
         tooltip=[
             alt.Tooltip("variable:N"),
             alt.Tooltip("share:Q", format=".2f", title=f"share of {data['networks']} networks"),
