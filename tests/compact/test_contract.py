@@ -245,3 +245,13 @@ def test_measure_counts_what_a_formula_says() -> None:
     assert whole.training
     cell = nn.LSTM(3, 4)
     assert measure(cell, torch.zeros(5, 2, 3), runs=3).multiply_adds == 5 * 2 * 4 * 4 * (3 + 4)
+
+
+def test_the_generator_that_others_use_is_left_alone() -> None:
+    net = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2))
+    with torch.no_grad():
+        net[0].weight[:, 1] = 0
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    assert compact(net, torch.zeros(2, 4)).kept_inputs == (0, 2, 3)
+    assert torch.equal(torch.random.get_rng_state(), before)

@@ -58,6 +58,7 @@ def compact_model(model: Model) -> Compacted:
     return compact(plain(model), names=model.encoder.layout.columns)
 
 
+@torch.random.fork_rng(devices=[])
 def plain(model: Model) -> Mean:
     """Return the networks of a model as plain torch layers on all encoded columns."""
     count = len(model.params["first"])

@@ -28,6 +28,7 @@ ALLOWED = {torch.float64: 1e-9, torch.float32: 1e-4}
 """Differences of the outputs that refuse a result; half precisions get 5e-2."""
 
 
+@torch.random.fork_rng(devices=[])
 def compact(module: nn.Module, example: Any = None, names: Sequence[str] | None = None) -> Compacted:
     """Return a smaller module with the same outputs, without what is exactly zero or constant.
 
