@@ -280,14 +280,21 @@ class Attending(nn.Module):
 
 @pytest.mark.parametrize(
     ("make", "shape", "inputs_drop"),
-    [(mlp, (6,), True), (Pictures, (1, 6, 6), False), (Recurrent, (5, 3), True), (Attending, (4, 6), True)],
-)
+    [
+        (mlp, (6,), True), (Pictures, (1, 6, 6), False), (Recurrent, (5, 3), True), (Attending, (4, 6), True),
+        (Words, (4,), False),
+    ],
+)  # fmt: skip
 def test_what_a_module_dropped_is_taken_out_of_it(make: Any, shape: tuple[int, ...], inputs_drop: bool) -> None:
     from riata.compact import compact
 
     x = torch.randn(120, *shape, generator=torch.Generator().manual_seed(0))
     y = x.reshape(120, -1)[:, 0] * 2
-    y = (y > 0).long() + (x.reshape(120, -1)[:, 1] > 0).long() if make is Pictures else y
+    if make is Words:
+        x = torch.randint(0, 7, (120, 4), generator=torch.Generator().manual_seed(0))
+        y = (x[:, 0] > 3).long()
+    elif make is Pictures:
+        y = (y > 0).long() + (x.reshape(120, -1)[:, 1] > 0).long()
     quick = {**SMALL, "epochs": 12, "path_length": 6, "penalties": ["group_lasso"], "goal": "selection"}
     model: Any = riata.choose(make, (x, y), **quick).model
     module = model.modules()[0]
