@@ -131,14 +131,11 @@ def choose_module(
 ) -> Decision:
     """Decide for a torch module; see :func:`choose`."""
     from .choice.own_data import own_body, own_options, own_table, said_of_module, tensors
-    from .penalties import GroupLasso
-    from .torch.adopt import adopt
 
     x, targets = tensors(train, "train")
     table = own_table(x, targets, name or "module")
     own = own_body(factory, x, targets, table, pick_device(options.device), names)
-    said = said_of_module(own, adopt(factory(), GroupLasso(), 1.0))
-    table = replace(table, warnings=(*table.warnings, *said))
+    table = replace(table, warnings=(*table.warnings, *said_of_module(own)))
     sealed = own_table(*tensors(valid, "valid"), "valid", table.classes or None) if valid is not None else None
     return decide(table, own_options(options, own.shape, own), progress=progress, own=own, sealed=sealed)
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from scipy.stats import binomtest
 
-from riata.plots.stability import PLOT, wilson
+from riata.plots.stability import PLOT
+from riata.shares import wilson
 
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 15), (4, 15), (15, 15), (1, 1)])

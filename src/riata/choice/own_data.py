@@ -20,7 +20,7 @@ from ..engines import Loss
 from ..errors import InputError, one_line
 from ..penalties import GroupLasso
 from ..population.body import Own
-from ..torch.adopt import Adopted, Row, adopt
+from ..torch.adopt import Row, adopt
 from .options import Options
 
 Factory = Callable[[], nn.Module]
@@ -88,7 +88,8 @@ def own_body(factory: Factory, x: Tensor, y: Tensor, table: Table, device: str, 
     InputError
         If the factory makes no module, or one that does not fit the data.
     """
-    module = factory()
+    with torch.random.fork_rng(devices=[]):
+        module = factory()
     if not isinstance(module, nn.Module):
         raise InputError(f"the factory returned {type(module).__name__}; expected a torch module")
     adopted = adopt(module, GroupLasso(), 1.0)
@@ -98,8 +99,10 @@ def own_body(factory: Factory, x: Tensor, y: Tensor, table: Table, device: str, 
     first, whole = found[0], not x.is_floating_point()
     loss = loss_of(module, x[:2], table, whole)
     groups = named(first, names)
-    above = tuple(row.name for row in found[1:])
-    own = Own(factory, loss, first.name, groups, above, tuple(x.shape[1:]), whole, device=device)
+    above = {row.name: tuple(row.parameter.shape) for row in found[1:]}
+    count = sum(p.numel() for p in module.parameters())
+    own = Own(factory, loss, first.name, groups, above, count, tuple(x.shape[1:]), whole, device=device,
+              warnings=adopted.warnings)  # fmt: skip
     reason = why_one_by_one(own, module, x[:8], y[:8])
     return replace(own, batched=not reason, reason=reason)
 
@@ -174,11 +177,11 @@ def can_travel(factory: Factory) -> bool:
     return home != "__main__" and PathFinder.find_spec(home.partition(".")[0]) is not None
 
 
-def said_of_module(own: Own, adopted: Adopted) -> list[str]:
+def said_of_module(own: Own) -> list[str]:
     """Return what a reader of the decision should know of the module."""
     said = [
         f"penalised is {own.first}, in {len(own.groups)} groups; a ridge of {own.ridge:g} lies on the weights above"
     ]
     if own.reason:
         said.append(f"networks were trained one after another: {own.reason}")
-    return said + list(adopted.warnings)
+    return said + list(own.warnings)

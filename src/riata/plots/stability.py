@@ -6,6 +6,7 @@ from typing import Any
 
 import altair as alt
 
+from ..shares import wilson
 from .lit import colour, fading, variables_down
 from .plot import Chart, Data, Plot
 from .rows import inline
@@ -16,20 +17,7 @@ SELECTED = 0.75
 """Share of networks from which a variable is selected."""
 POOR = 0.4
 """Stability below which no list should be believed."""
-NORMAL = 1.959964
 STEP = 18
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """Return the 95% interval of a share (Wilson 1927, JASA 22, 209-212).
-
-    >>> [round(end, 3) for end in wilson(15, 15)]
-    [0.796, 1.0]
-    """
-    share, z2 = hits / of, NORMAL**2
-    centre = (share + z2 / (2 * of)) / (1 + z2 / of)
-    half = NORMAL / (1 + z2 / of) * (share * (1 - share) / of + z2 / (4 * of**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def stability_data(summary: Data, figures: Data) -> dict[str, Any] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -112,33 +112,31 @@ class Own:
         The module's name of the penalised parameter.
     groups : Groups
         Of that parameter, in its own shape.
-    under_ridge : tuple of str
+    under_ridge : mapping of str to shape
         Weights above it, which lie under a ridge so that lam means something.
+    weights : int
+        Number of weights of one network.
     shape, whole, batched
         See :class:`riata.engines.module.ModuleEngine`.
     reason : str
         Why vmap is not used, or "".
+    warnings : tuple of str
+        What a reader should know of the module.
     """
 
     factory: Callable[[], nn.Module]
     loss: Loss
     first: str
     groups: Groups
-    under_ridge: tuple[str, ...]
+    under_ridge: Mapping[str, tuple[int, ...]]
+    weights: int
     shape: tuple[int, ...]
     whole: bool = False
     batched: bool = True
     ridge: float = 1e-3
     device: str = "cpu"
     reason: str = ""
-    _count: list[int] = field(default_factory=list, repr=False, compare=False)
-
-    @property
-    def weights(self) -> int:
-        """Number of weights of one network."""
-        if not self._count:
-            self._count.append(sum(p.numel() for p in self.fresh().parameters()))
-        return self._count[0]
+    warnings: tuple[str, ...] = ()
 
     @property
     def axis(self) -> int:
@@ -188,9 +186,8 @@ class Own:
     def terms(self, penalty: Penalty, lam: Tensor) -> dict[str, Term]:
         """Return ``penalty`` on the first parameter and a ridge on the weights above; biases are free."""
         terms = {"first": Term(penalty, lam, self.groups.to(lam.device, lam.dtype))}
-        shapes = dict(self.fresh().named_parameters())
-        for name in self.under_ridge:
-            units = by_input(shapes[name].shape).to(lam.device, lam.dtype)
+        for name, shape in self.under_ridge.items():
+            units = by_input(shape).to(lam.device, lam.dtype)
             terms[name] = Term(L2(), torch.full_like(lam, self.ridge), units)
         return terms
 

@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from ...data import Table
+from ...shares import wilson
 from ..prepare import Arena
-from ..probes.sample import wilson
 from .rounded import short
 
 MOST_POINTS = 2000

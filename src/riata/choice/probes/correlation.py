@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riata.choice.chart import Context, Evidence
-from riata.choice.probes.sample import Floats, some, unit, wilson
+from riata.choice.probes.sample import Floats, some, unit
+from riata.shares import wilson
 
 PARTNER = 0.8
 """Absolute correlation above which two columns are partners (Dormann et al. 2013 warn from .7)."""

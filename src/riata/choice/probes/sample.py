@@ -1,4 +1,4 @@
-"""What several probes share: capped random rows, correlations of columns, an interval for a share."""
+"""What several probes share: capped random rows, correlations of columns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 Floats = NDArray[np.floating[Any]]
 
@@ -35,18 +34,3 @@ def unit(X: Floats) -> NDArray[np.float32]:
     big = np.maximum(1.0, np.abs(X).max(axis=0, initial=0.0)) * np.sqrt(max(1, len(X)))
     alive = length > 1e-6 * big
     return np.asarray(np.where(alive, out / np.where(alive, length, 1.0), 0.0), dtype=np.float32)
-
-
-def wilson(hits: int, total: int, coverage: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval of a share (Wilson 1927), in [0, 1].
-
-    >>> [round(x, 3) for x in wilson(1, 10)]
-    [0.018, 0.404]
-    """
-    if total == 0:
-        return 0.0, 1.0
-    z = float(stats.norm.ppf(0.5 + coverage / 2))
-    share, scale = hits / total, 1 + z * z / total
-    centre = (share + z * z / (2 * total)) / scale
-    half = z * float(np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))) / scale
-    return max(0.0, centre - half), min(1.0, centre + half)
