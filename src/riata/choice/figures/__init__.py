@@ -28,12 +28,13 @@ SCHEMA = 1
 def figures_of(job: Job, measured: Measured, context: Context, walk: Walk, verdict: Verdict) -> dict[str, Any]:
     """Return everything the pictures need, as plain values; see :mod:`riata.plots`."""
     field = measured.field
-    shown = shown_networks(job, measured, verdict)
+    paths = paths_of(measured.found)
+    shown = shown_networks(job, measured, verdict, paths)
     return {
         "schema": SCHEMA,
         **networks_of(shown, field),
         "candidates": candidates_of(measured.found, field, measured.scored["constant"]),
-        "paths": paths_of(measured.found),
+        "paths": paths,
         "predictions": predictions_of(said_by(measured, verdict), field, job.options.seed),
         "data": table_figures(context, names_of(field), ranked(shown, context), correlation_detail(walk)),
         "picture": picture_of(context, shown),

@@ -17,11 +17,12 @@ from ..prepare import Arena
 from ..search import Search, Setting, best_setting
 from ..settle import Job, Measured, Verdict
 from ..training import LEARNING_RATE, training_for
-from .paths import path_of
 from .rounded import short
 
 Key = tuple[str, str]
 """A penalty, and at which of its strengths."""
+Paths = Mapping[str, Mapping[str, Any]]
+"""As :func:`~riata.choice.figures.paths.paths_of` returns them."""
 
 SEEDS = (0, 1)
 MOST_COLUMNS = 200
@@ -37,7 +38,7 @@ class Shown:
     watched: Watched
 
 
-def shown_networks(job: Job, measured: Measured, verdict: Verdict) -> list[Shown]:
+def shown_networks(job: Job, measured: Measured, verdict: Verdict, paths: Paths) -> list[Shown]:
     """Train each penalty at its best and at its selecting strength, from two seeds on the same rows of fold 0.
 
     A network of the first seed is one of those that were compared.
@@ -47,7 +48,7 @@ def shown_networks(job: Job, measured: Measured, verdict: Verdict) -> list[Shown
     training = training_for(job.options, len(split.train), measured.plan.effort)
     designs = [
         (at, Design((Member(penalty, *setting, 0, seed, LEARNING_RATE),), (split,), how))
-        for (penalty, at), (setting, how) in settings(measured.found, verdict, training).items()
+        for (penalty, at), (setting, how) in settings(measured.found, verdict, training, paths).items()
         for seed in SEEDS
     ]
 
@@ -59,19 +60,18 @@ def shown_networks(job: Job, measured: Measured, verdict: Verdict) -> list[Shown
         return list(pool.map(watch, designs))
 
 
-def settings(found: Search, verdict: Verdict, training: Training) -> Mapping[Key, tuple[Setting, Training]]:
+def settings(
+    found: Search, verdict: Verdict, training: Training, paths: Paths
+) -> Mapping[Key, tuple[Setting, Training]]:
     """Return each penalty's settings and its training: the best one, and the strongest within one standard error.
 
     Variables were selected by networks trained to the end, so those of a selecting verdict are.
     """
     wanted: dict[Key, tuple[Setting, Training]] = {}
     for penalty in ("none", *found.plan.strengths):
-        members = found.population.select(penalty=penalty)
-        best = best_setting(members)
+        best = best_setting(found.population.select(penalty=penalty))
         wanted[penalty, "best"] = best, training
-        one = (
-            None if penalty == "none" else path_of([m for m in members if m.dropout == found.plan.dropout[0]])["one_se"]
-        )
+        one = paths[penalty]["one_se"] if penalty in paths else None
         if one is not None and one > best[0]:
             wanted[penalty, "one_se"] = (one, found.plan.dropout[0]), training
     if verdict.selection is not None:
