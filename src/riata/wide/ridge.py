@@ -96,8 +96,53 @@ def follow_ridge(
     watch : callable
         Is told of every stage; True ends the path.
     """
-    ridge = _Ridge(problem, start, onto or problem.columns, torch.arange(problem.n) if rows is None else rows, tol)
+    wanted = onto or problem.columns
+    if problem.columns.p - start <= problem.n // 2:
+        return _few_columns(problem, shares, start, wanted, tol, most_iterations, watch)
+    ridge = _Ridge(problem, start, wanted, torch.arange(problem.n) if rows is None else rows, tol)
     return ridge.path(shares, most_iterations, watch)
+
+
+def small_ridge(problem: Problem, inputs: Tensor, begin: Start, lam: float, tol: float, most: int) -> Solution:
+    """Solve a ridge on inputs (n, k) to a tenth of ``tol``, relative to the gradient without inputs."""
+    k, width = inputs.shape[1], problem.spec.first_width
+    groups = Grouping(torch.zeros(0, dtype=torch.int64), k).local(torch.arange(k), width)
+    nothing = begin.weights.with_first(torch.zeros_like(begin.weights.first))
+    slope = inputs.T @ problem.gradient(inputs, nothing).into
+    least = max(0.1 * tol * float(torch.linalg.matrix_norm(slope.double(), 2)), 1e-7)
+    return solve(problem, inputs, begin, L2(), lam, groups, tol=least, most=most)
+
+
+def _few_columns(
+    problem: Problem,
+    shares: Sequence[float],
+    start: int,
+    onto: Columns,
+    tol: float,
+    most: int,
+    watch: Callable[[RidgeStage], bool],
+) -> Asking[RidgePath]:
+    """Follow the path on the columns themselves, where they are at most half as many as rows: nothing is asked."""
+    ids = torch.arange(start, problem.columns.p)
+    x, other = (columns.columns(ids).to(problem.free.dtype) for columns in (problem.columns, onto))
+    width = problem.spec.first_width
+    first = x.new_zeros(len(ids), width)
+    empty = problem.free.new_zeros(problem.n, 0)
+    null = solve(problem, empty, Start(problem.start), L2(), 0.0, None, tol=2e-7, most=most)
+    into = problem.gradient(empty, null.weights).into.double()
+    scale = float((x.double().T @ into).square().sum() / into.square().sum().clamp(min=1e-300)) / problem.n
+    begin, stages = null.begin(null.weights.with_first(first)), list[RidgeStage]()
+    for share in shares if scale > 0 else ():
+        done = small_ridge(problem, x, begin, share * scale, tol, most)
+        begin = done.begin(done.weights)
+        into = problem.gradient(x, done.weights).into.double()
+        plain = replace(done.weights, first=torch.eye(width, dtype=x.dtype))
+        reach, dual = other @ done.weights.first, -into / (share * scale)
+        stages.append(RidgeStage(share * scale, dual, reach, plain, 0.0, done.iterations))
+        if watch(stages[-1]):
+            break
+    return RidgePath(scale, tuple(stages), 0, 0)
+    yield  # a fit that asks for nothing
 
 
 class _Ridge:
@@ -122,8 +167,8 @@ class _Ridge:
         scale = float((into * (self.kq[self.rows] @ (self.q.T @ into))).sum() / into.square().sum()) / self.problem.n
         for share in shares:
             for _ in range(MOST_ROUNDS):
-                inputs, upper = self.inputs()
-                solution = self.solve(inputs, upper, solution, share * scale, most)
+                inputs, root = self.inputs()
+                solution = self.solve(inputs, root, solution, share * scale, most)
                 into = centred(self.problem.gradient(inputs, solution.weights).into)
                 rest = into - self.q @ (self.q.T @ into)
                 size = float(torch.linalg.matrix_norm(into, 2))
@@ -155,25 +200,20 @@ class _Ridge:
         return self.problem.spec.first_width
 
     def inputs(self) -> tuple[Tensor, Tensor]:
-        """Return E (n, k) and R (k, k) with ``E = K Q R^-1`` and ``R'R = Q'K Q``."""
+        """Return E = K Q R (n, r) and R (k, r), with ``R'(Q'K Q) R`` the identity; what K does not see is left out."""
         own = self.kq[self.rows]
         square = self.q.T @ own
-        square = (square + square.T) / 2
-        ease = 1e-9 * float(square.diagonal().max()) * torch.eye(len(square), dtype=torch.float64)
-        upper = torch.linalg.cholesky(square + ease, upper=True)
-        inputs = torch.linalg.solve_triangular(upper, own, upper=True, left=False)
-        return inputs.to(self.problem.free.dtype), upper
+        values, vectors = torch.linalg.eigh((square + square.T) / 2)
+        keep = values > 1e-9 * values.max()
+        root = vectors[:, keep] / values[keep].sqrt()
+        return (own @ root).to(self.problem.free.dtype), root
 
-    def solve(self, inputs: Tensor, upper: Tensor, before: Solution, lam: float, most: int) -> Solution:
+    def solve(self, inputs: Tensor, root: Tensor, before: Solution, lam: float, most: int) -> Solution:
         """Solve the small ridge problem, to a tenth of the tolerance of the whole."""
-        first = (upper @ self.coefficients).to(inputs.dtype)
-        begin = before.begin(before.weights.with_first(first))
-        k = inputs.shape[1]
-        groups = Grouping(torch.zeros(0, dtype=torch.int64), k).local(torch.arange(k), self.width)
-        slope = inputs.T @ self.problem.gradient(inputs, begin.weights.with_first(torch.zeros_like(first))).into
-        least = max(0.1 * self.tol * float(torch.linalg.matrix_norm(slope.double(), 2)), 1e-7)
-        done = solve(self.problem, inputs, begin, L2(), lam, groups, tol=least, most=most)
-        self.coefficients = torch.linalg.solve_triangular(upper, done.weights.first.double(), upper=True)
+        square = self.q.T @ self.kq[self.rows]
+        first = (root.T @ (square @ self.coefficients)).to(inputs.dtype)
+        done = small_ridge(self.problem, inputs, before.begin(before.weights.with_first(first)), lam, self.tol, most)
+        self.coefficients = root @ done.weights.first.double()
         return done
 
     def stage(self, lam: float, solution: Solution, left: float) -> RidgeStage:

@@ -24,8 +24,6 @@ CURVATURE = {"squared": 1.0, "logistic": 0.25, "softmax": 0.5}
 """Largest second derivative of the loss in the outputs."""
 POWER_STEPS = 3
 
-Blocks = list[Tensor]
-
 
 @dataclass(frozen=True, eq=False)
 class Start:
@@ -84,83 +82,89 @@ def solve(
 
 
 class _Descent:
-    """One run: blocks are first, free, b1, out; ``metric`` is the shape of a step, ``c`` its scale."""
+    """One run on a flat vector of the blocks that move: first, free, and with the tail b1 and out.
+
+    ``metric`` is the shape of a step, an entry a weight; ``c`` is its scale.
+    """
 
     def __init__(
         self, problem: Problem, x: Tensor, start: Start, penalty: Penalty, lam: float, groups: Groups | None, tail: bool
     ):
         self.problem, self.x, self.penalty, self.groups = problem, x, penalty, groups
         self.lam = torch.full((1,), lam, dtype=x.dtype)
-        w = start.weights
-        self.weights, self.c = w, start.curvature
+        self.weights, self.c = start.weights, start.curvature
         top, self.direction = largest_eigenvalue(x, start.direction) if x.shape[1] else (1.0, start.direction)
-        base = CURVATURE[problem.loss.kind]
+        w, base = start.weights, CURVATURE[problem.loss.kind]
         reach = 1.0 + float(w.out.square().sum()) if w.hidden else 1.0
-        self.metric = [base * max(top, 1e-12) * reach, base, base * reach, base * max(1.0, w.hidden / 4)]
-        self.moves = [groups is not None, True, tail and w.hidden > 0, tail and w.hidden > 0]
+        self.tail = tail and w.hidden > 0
+        shape = [base * max(top, 1e-12) * reach, base]
+        self.shapes = [w.first.shape, w.free.shape]
+        if self.tail:
+            shape += [base * reach, base * max(1.0, w.hidden / 4)]
+            self.shapes += [w.b1.shape, w.out.shape]
+        self.sizes = [s.numel() for s in self.shapes]
+        self.scales = shape
+        self.metric = torch.cat([x.new_full((n,), h) for n, h in zip(self.sizes, shape, strict=True)])
 
     def run(self, tol: float, most: int) -> Solution:
-        w = self.weights
-        now = before = [w.first, w.free, w.b1, w.out]
-        last: tuple[Blocks, Blocks] | None = None
+        now = before = self.flat(self.weights)
+        last: tuple[Tensor, Tensor] | None = None
         speed, residual, count = 1.0, math.inf, 0
         while count < most:
             ahead = (1 + math.sqrt(1 + 4 * speed * speed)) / 2
             beta = (speed - 1) / ahead
-            at = [a + beta * (a - b) if beta else a for a, b in zip(now, before, strict=True)]
+            at = torch.lerp(before, now, 1 + beta) if beta else now
             slope = self.slope(at)
             if last is not None:
-                self.learn(at, slope, *last)
+                self.learn(at - last[0], slope - last[1])
             to = self.step(at, slope)
-            moved = [a - b for a, b in zip(to, at, strict=True)]
-            residual = self.residual(moved)
-            back = -sum(
-                float((d * (a - b)).sum()) * h
-                for d, a, b, h, go in zip(moved, to, now, self.metric, self.moves, strict=True)
-                if go
-            )
-            before, now, last = now, to, (at, slope)
-            speed = ahead
+            moved = (to - at).mul_(self.metric)
+            residual = self.c * self.largest(moved)
+            back = float(moved @ (to - now))
+            before, now, last, speed = now, to, (at, slope), ahead
             count += 1
-            if back > 0:
+            if back < 0:  # the step turns back: begin the acceleration anew
                 speed, before = 1.0, now
             if residual <= tol:
                 break
         direction = torch.ones(len(self.x), dtype=self.x.dtype) if self.direction is None else self.direction
-        return Solution(Weights(*now), self.c, direction, residual, count)
+        return Solution(self.unflat(now), self.c, direction, residual, count)
 
-    def slope(self, at: Blocks) -> Blocks:
-        g = self.problem.gradient(self.x, Weights(*at))
-        return [self.x.T @ g.into if self.moves[0] else at[0], g.free, g.b1, g.out]
+    def flat(self, w: Weights) -> Tensor:
+        blocks = [w.first, w.free, w.b1, w.out] if self.tail else [w.first, w.free]
+        return torch.cat([b.reshape(-1) for b in blocks])
 
-    def learn(self, at: Blocks, slope: Blocks, was: Blocks, sloped: Blocks) -> None:
+    def unflat(self, flat: Tensor) -> Weights:
+        blocks = [part.view(shape) for part, shape in zip(flat.split(self.sizes), self.shapes, strict=True)]
+        return Weights(*blocks) if self.tail else Weights(blocks[0], blocks[1], self.weights.b1, self.weights.out)
+
+    def slope(self, at: Tensor) -> Tensor:
+        g = self.problem.gradient(self.x, self.unflat(at))
+        blocks = [(self.x.T @ g.into).reshape(-1), g.free.reshape(-1)]
+        return torch.cat([*blocks, g.b1, g.out.reshape(-1)] if self.tail else blocks)
+
+    def learn(self, moved: Tensor, changed: Tensor) -> None:
         """Update the curvature: grow at once where the gradient changed more than the metric says, shrink slowly."""
-        change = length = 0.0
-        for a, g, b, s, h, go in zip(at, slope, was, sloped, self.metric, self.moves, strict=True):
-            if go:
-                change += float((g - s).square().sum()) / h
-                length += float((a - b).square().sum()) * h
+        length = float(moved @ (moved * self.metric))
         if length > 0:
-            seen = math.sqrt(change / length)
+            seen = math.sqrt(float(changed @ (changed / self.metric)) / length)
             self.c = max(self.c, 1.02 * seen) if seen > self.c else max(0.97 * self.c, 1.05 * seen, 0.05)
 
-    def step(self, at: Blocks, slope: Blocks) -> Blocks:
-        to = [a - g / (self.c * h) if go else a for a, g, h, go in zip(at, slope, self.metric, self.moves, strict=True)]
+    def step(self, at: Tensor, slope: Tensor) -> Tensor:
+        to = torch.addcdiv(at, slope, self.metric, value=-1 / self.c)
         if self.groups is not None:
-            size = torch.full_like(self.lam, 1 / (self.c * self.metric[0]))
-            to[0] = self.penalty.prox(to[0][None], size, self.lam, self.groups)[0]
-        if self.moves[3]:
-            norm = torch.linalg.vector_norm(to[3], dim=0, keepdim=True)
-            to[3] = to[3] * (BOUND / norm.clamp(min=BOUND))
+            size = torch.full_like(self.lam, 1 / (self.c * self.scales[0]))
+            first = to[: self.sizes[0]].view(1, *self.shapes[0])
+            to[: self.sizes[0]] = self.penalty.prox(first, size, self.lam, self.groups).reshape(-1)
+        if self.tail:
+            out = to[-self.sizes[3] :].view(self.shapes[3])
+            out.mul_(BOUND / torch.linalg.vector_norm(out, dim=0, keepdim=True).clamp(min=BOUND))
         return to
 
-    def residual(self, moved: Blocks) -> float:
-        """Return the largest prox-gradient: of a variable's row, or of another block."""
-        found = [
-            float(torch.linalg.vector_norm(d)) * self.c * h
-            for d, h, go in zip(moved[1:], self.metric[1:], self.moves[1:], strict=True)
-            if go
-        ]
-        if self.moves[0]:
-            found.append(float(torch.linalg.vector_norm(moved[0], dim=1).max()) * self.c * self.metric[0])
-        return max(found)
+    def largest(self, moved: Tensor) -> float:
+        """Return the largest norm of a variable's row, or of another block."""
+        first, *others = moved.split(self.sizes)
+        norms = [torch.linalg.vector_norm(part) for part in others]
+        if self.groups is not None:
+            norms.append(torch.linalg.vector_norm(first.view(self.shapes[0]), dim=1).max())
+        return float(torch.stack(norms).max())
