@@ -19,6 +19,19 @@ from .engines.threads import one_thread
 from .errors import InputError
 from .population.run import Keep
 
+WITHOUT_GENOTYPES: Mapping[str, str] = {
+    "picture": "variants are no picture",
+    "no_validation": "the views are compared by measuring",
+    "scaling": "variants are standardised",
+    "form": "every view has one first layer",
+    "budget": "every path is followed to its end",
+    "repeats": "the folds are drawn once",
+    "seeds": "a fold has one network a strength",
+    "dropout": "the paths are without dropout",
+    "groups": "a variant is a group of its own",
+}
+"""Options that say nothing where there are genotypes, and why."""
+
 
 def load_table(
     table: Any,
@@ -65,6 +78,9 @@ def choose(
     groups: Mapping[str, str] | None = None,
     names: Sequence[str] | None = None,
     name: str | None = None,
+    genotypes: Any = None,
+    id: str | None = None,  # noqa: A002
+    unpenalised: Sequence[str] = (),
     budget: float | str | None = None,
     progress: Progress = quiet,
     keep: Keep | None = None,
@@ -88,6 +104,13 @@ def choose(
         Rows with the same value are one subject and stay in one fold.
     groups : mapping of variable to group name, optional
         Variables of one group live and die together.
+    genotypes : path, matrix (n, p) or columns, optional
+        Variants of the same people, read in blocks: a PLINK set (.bed), .parquet, .npy, .npz, or an array whose rows
+        are those of the table. ``target`` may then be ``"PHENO"``, the last column of the .fam.
+    id : str, optional
+        With genotypes: the column that names the person; by default ``IID``, ``id``, or the one that matches.
+    unpenalised : sequence of str
+        With genotypes: clinical columns that no penalty may drop.
     budget : float or str, optional
         Seconds, or ``"60s"``, ``"10m"``, ``"2h"``.
     progress : callable (stage, done, total, best)
@@ -113,10 +136,59 @@ def choose(
         return choose_module(table, target, valid, asked, names=names, name=name, progress=progress)
     if valid is not None or names is not None:
         raise InputError("valid and names belong to a module; expected choose(module_factory, train, valid)")
+    if genotypes is not None:
+        return choose_cohort(
+            table, y if target is None else target, genotypes, asked, groups=groups, progress=progress, keep=keep,
+            id=id, unpenalised=unpenalised, categorical=categorical, drop=drop, group_column=group_column, name=name,
+        )  # fmt: skip
+    if id is not None or unpenalised:
+        raise InputError("id and unpenalised belong to genotypes; expected choose(table, target, genotypes=...)")
     loaded = load_table(
         table, target, y=y, task=asked.task, categorical=categorical, drop=drop, group_column=group_column, name=name
     )
     return decide(loaded, asked, groups=groups, progress=progress, keep=keep)
+
+
+def choose_cohort(
+    clinical: Any,
+    target: Any,
+    genotypes: Any,
+    options: Options,
+    *,
+    groups: Mapping[str, str] | None = None,
+    progress: Progress = quiet,
+    keep: Keep | None = None,
+    **reading: Any,
+) -> Decision:
+    """Decide for a clinical table with genotypes; see :func:`choose` and :func:`riata.cohort.study.open_study`."""
+    from .cohort.decide import decide_study
+    from .cohort.study import open_study
+
+    check_cohort_options(options, groups)
+    study = open_study(clinical, target, genotypes, task=options.task, threads=options.processes, **reading)
+    decision: Decision = decide_study(study, options, progress=progress, keep=keep)
+    return decision
+
+
+def check_cohort_options(options: Options, groups: Mapping[str, str] | None = None) -> None:
+    """Refuse options that say nothing where there are genotypes.
+
+    Raises
+    ------
+    InputError
+        Names the option and why.
+    """
+    usual = Options()
+    asked = [name for name in WITHOUT_GENOTYPES if getattr(options, name, None) != getattr(usual, name, None)]
+    asked += ["groups"] if groups is not None else []
+    for name in asked:
+        flag = "--" + name.replace("_", "-")
+        raise InputError(f"{flag} does not apply with --genotypes: {WITHOUT_GENOTYPES[name]}; leave {flag} out")
+    if len(options.hidden) > 1 and options.hidden != usual.hidden:
+        layers = ",".join(map(str, options.hidden))
+        raise InputError(f"--hidden {layers} does not apply with --genotypes: one layer is used; type --hidden 20")
+    if "sparse_group_lasso" in options.penalties and options.penalties != usual.penalties:
+        raise InputError("--penalties sparse_group_lasso does not apply with --genotypes; type --penalties group_lasso")
 
 
 def choose_module(

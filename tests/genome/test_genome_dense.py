@@ -10,6 +10,7 @@ import torch
 
 from riata.errors import InputError
 from riata.genome import Dense, monomorphic
+from riata.genome.dense import Matrix
 
 
 def brute(raw: np.ndarray) -> np.ndarray:
@@ -49,7 +50,7 @@ def test_rows_are_a_matrix_of_their_own(rows: list[int]) -> None:
     raw = table()
     part, alone = Dense.of(raw).take(torch.tensor(rows)), Dense.of(raw[rows])
     right = torch.ones(len(rows), 2) * torch.arange(2.0)
-    assert np.shares_memory(part.matrix, raw)
+    assert np.shares_memory(part.store.cells, raw)
     assert torch.equal(part.mean, alone.mean)
     assert torch.equal(part.scale, alone.scale)
     assert torch.equal(part.dot(right), alone.dot(right))
@@ -70,8 +71,8 @@ def test_blocks_do_not_change_the_columns_and_a_mapped_file_is_enough(tmp_path: 
 
 def test_no_block_is_larger_than_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    raw = Dense._raw
-    monkeypatch.setattr(Dense, "_raw", lambda self, part: seen.append(raw(self, part)) or seen[-1])
+    block = Matrix.block
+    monkeypatch.setattr(Matrix, "block", lambda self, part: seen.append(block(self, part)) or seen[-1])
     x = Dense.of(table(), block_bytes=8000)
     x.dot(torch.ones(61, 1))
     x.columns(torch.arange(23))

@@ -71,6 +71,35 @@ def test_made_names_never_meet_a_given_one() -> None:
     assert names[5] == "a#3"
 
 
+@pytest.mark.parametrize("change", [lambda t: t.replace("\t", " "), lambda t: t.replace("\t", " \t"),
+                                    lambda t: t.replace("\n", "\r\n"), lambda t: "\n" + t, lambda t: t.strip(),
+                                    lambda t: t.replace("rs4", "r\u00e4")])  # fmt: skip
+def test_tabs_alone_are_read_as_any_white_space(change, tmp_path: Path) -> None:
+    """The fast way for single tabs and the general one give the same."""
+    text = "".join(f'{1 + i % 3}\trs{i}\t0\t{10 * i}\t"A\t#G\n' for i in range(9)) + "X\t.\t0.5\t-7\tNA\tnull\n"
+    (tmp_path / "a.bim").write_text(text)
+    (tmp_path / "b.bim").write_bytes(change(text).encode())
+    one, other = read_bim(tmp_path / "a.bim"), read_bim(tmp_path / "b.bim")
+    assert [name.replace("rä", "rs4") for name in other.names] == list(one.names)
+    assert one.names[-1] == "X:-7:NA:null"
+    assert (one.first, one.second, one.chromosome) == (other.first, other.second, other.chromosome)
+    assert one.position.tolist() == other.position.tolist() == [*range(0, 90, 10), -7]
+    assert (one.first[0], one.second[0]) == ('"A', "#G")
+
+
+@pytest.mark.parametrize(
+    "line", ["1\trs1\t0\t1\tA\n", "1\trs1\t0\t1\tA\tG\tT\n", "1\trs1\t\t1\tA\tG\n", "\t\t\t\t\t\n"]
+)
+def test_another_number_of_fields_among_tabs_is_refused(line: str, tmp_path: Path) -> None:
+    good = "1\trs0\t0\t1\tA\tG\n"
+    (tmp_path / "a.bim").write_text(good * 3 + line + good)
+    if line.strip():
+        with pytest.raises(InputError, match=r"line 4 has [57] fields"):
+            read_bim(tmp_path / "a.bim")
+    else:
+        assert len(read_bim(tmp_path / "a.bim")) == 4
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("1 rs1 0 100 A\n", "line 1 has 5 fields"), ("1 rs1 0 x A G\n", "whole number"), ("\n", "is empty")],

@@ -10,6 +10,7 @@ import typer
 
 from .arguments import (
     CHOOSE,
+    COHORT,
     DEBUG,
     JSON,
     LOOKING,
@@ -26,6 +27,7 @@ from .arguments import (
     Option,
     command,
     switch,
+    whole,
 )
 
 PENALTY = Option("penalty", "none, l2, l1, elastic_net, group_lasso or sparse_group_lasso.", shown="P", required=True)
@@ -40,11 +42,21 @@ DARK = switch("dark", "On dark paper.")
 FIRST = Option("first", "The folder of a run.", shown="OUT1", positional=True, required=True)
 SECOND = Option("second", "The folder of another run.", shown="OUT2", positional=True, required=True)
 PAGE = Option("to", "Page to write [compare.html].", shown="FILE")
-DEMO = Option("demo", "breast-cancer, or overfit: why regularize [breast-cancer].", shown="WHAT", positional=True)
+DEMO = Option(
+    "demo",
+    "breast-cancer, overfit: why regularize, or case-study: half a million variants [breast-cancer].",
+    shown="WHAT",
+    positional=True,
+)
+SIMULATED = (
+    whole("variants", "Variants of the case study [500000].", 10**9, 100, 500_000),
+    whole("patients", "People of the case study [3000].", 10**8, 30, 3000),
+)
+GENOTYPES = Option("genotypes", "Variants of all people, as for choose.", shown="FILE", required=True)
 # the folds of a path are drawn by rows: it takes no subjects
 PATH = (*(o for o in READING if o.name != "group_column"), SCALING, *TRAINING, WRITING[0])
 COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
-    ("choose", "choose:choose", (TABLE, TARGET, *CHOOSE), "The main job: decide, refit, report."),
+    ("choose", "choose:choose", (TABLE, TARGET, *COHORT, *CHOOSE), "The main job: decide, refit, report."),
     (
         "profile",
         "profile:profile",
@@ -60,15 +72,26 @@ COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
     (
         "predict",
         "predict:predict",
-        (OUT, TABLE, TO, QUIET, DEBUG),
+        (OUT, TABLE, *COHORT[:2], TO, QUIET, DEBUG),
         "Score new rows with the model that choose wrote.",
+    ),
+    (
+        "certify",
+        "certify:certify",
+        (OUT, TABLE, GENOTYPES, COHORT[1], *SAYING),
+        "Check the model of a run with genotypes again, over all variants.",
     ),
     ("report", "folder:report", (OUT, OPEN, QUIET, DEBUG), "Write the report again from the run's folder."),
     ("plot", "pictures:plot", (OUT, WHAT, FIGURE, ALONG, DARK, QUIET, DEBUG), "Draw one figure of a run."),
     ("compare", "pictures:compare", (FIRST, SECOND, PAGE, QUIET, DEBUG), "Two runs side by side, as a page."),
     ("export", "folder:export", (OUT, ONNX, QUIET, DEBUG), "Write the model as ONNX, with the preprocessing inside."),
     ("inspect", "folder:inspect", (OUT, JSON, QUIET, DEBUG), "What the model keeps, its size, its certificate."),
-    ("demo", "demo:demo", (DEMO, *CHOOSE), "choose on the breast-cancer table, or overfitting explained."),
+    (
+        "demo",
+        "demo:demo",
+        (DEMO, *SIMULATED, *CHOOSE),
+        "choose on the breast-cancer table or a simulated cohort, or overfitting.",
+    ),
 )
 """Name, module and function, options, help."""
 

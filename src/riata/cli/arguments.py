@@ -134,6 +134,11 @@ WRITING = (
     Option("out", "Folder to write to [riata-out/<table>].", shown="DIR"),
     switch("resume", "Go on with what the journal in the folder has."),
 )
+COHORT = (
+    Option("genotypes", "Variants of the same people: study.bed, .parquet, .npy or .npz.", shown="FILE"),
+    Option("id", "The clinical column that names the person [IID, id, or the one that matches].", shown="COL"),
+    Option("unpenalised", "Clinical columns that no penalty may drop; needs --genotypes.", shown="a,b"),
+)
 JSON = switch("json", "Print JSON, nothing else.")
 QUIET = switch("quiet", "Print the answer only.")
 DEBUG = switch("debug", "Show the traceback of an error.")

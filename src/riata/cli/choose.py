@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,11 @@ from .signals import shield_workers
 from .tables import groups_of, options_of, table_of
 
 if TYPE_CHECKING:
+    from ..choice.decide import Progress
     from ..choice.decision import Decision
     from ..choice.options import Options
     from ..data import Table
+    from ..population.journal import Journal
 
 FREE = ("workers",)
 """Options that a resumed run may change: no result depends on them."""
@@ -28,24 +31,46 @@ PLACED = ("table", "demo")
 
 def choose(given: Given) -> None:
     """Run ``riata choose TABLE --target COL``."""
+    from .cohort import choose_cohort, refuse_without_genotypes
+
     options, groups = options_of(given), groups_of(given)
+    if given["genotypes"] is not None:
+        choose_cohort(given, options, groups, "choose")
+        return
+    refuse_without_genotypes(given)
     table = table_of(given)
     decide_and_write(given, table, options, groups, "choose")
 
 
 def decide_and_write(given: Given, table: Table, options: Options, groups: dict[str, str] | None, command: str) -> None:
-    """Choose with a journal in the folder, write what was found, and print it."""
+    """Choose on a table, write what was found, and print it."""
     from .. import api
+
+    typed = {f.name: getattr(options, f.name) for f in fields(options)}
+
+    def decide(progress: Progress, keep: Journal) -> Decision:
+        return api.choose(table, groups=groups, progress=progress, keep=keep, **typed)
+
+    run_and_write(given, table.name, facts_of(table, typed, groups), options, decide, command)
+
+
+def run_and_write(
+    given: Given,
+    name: str,
+    facts: dict[str, Any],
+    options: Options,
+    decide: Callable[[Progress, Journal], Decision],
+    command: str,
+) -> None:
+    """Decide with a journal in the folder, write what was found, and print it."""
     from ..population.journal import Journal
 
-    folder = out_folder(given["out"], table.name)
-    typed = {f.name: getattr(options, f.name) for f in fields(options)}
-    facts = facts_of(table, typed, groups)
+    folder = out_folder(given["out"], name)
     if options.processes > 1:
         shield_workers()
     with Journal.open(folder / "journal.sqlite", facts, resume=given["resume"]) as journal:
         with shown(given["quiet"]) as progress:
-            decision = api.choose(table, groups=groups, progress=progress, keep=journal, **typed)
+            decision = decide(progress, journal)
         sweep(folder)
         figures = {**(decision.figures or {}), "command": retyped(given, command)}
         decision = replace(decision, figures=figures)

@@ -1,4 +1,4 @@
-"""``riata demo``: the main job on a table that is there everywhere, and what overfitting is."""
+"""``riata demo``: the main job on a table that is there everywhere or on a simulated cohort, and overfitting."""
 
 from __future__ import annotations
 
@@ -15,20 +15,30 @@ if TYPE_CHECKING:
     from ..data import Table
 
 TABLE = "breast_cancer"
+SIZES = ("variants", "patients")
 OWN = ("demo", "out", "quiet", "debug")
 """What ``riata demo overfit`` understands."""
 
 
 def demo(given: Given) -> None:
-    """Run ``riata demo [breast-cancer|overfit]``."""
+    """Run ``riata demo [breast-cancer|overfit|case-study]``."""
     what = given["demo"] or "breast-cancer"
-    if what == "breast-cancer":
+    if what == "case-study":
+        from .case_study import case_study
+
+        case_study(given, options_of(given), groups_of(given))
+    elif what == "breast-cancer":
+        for name in SIZES:
+            if given[name] is not None:
+                raise InputError(f"riata demo {what} takes no --{name}; type riata demo case-study --{name} N")
         options, groups = options_of(given), groups_of(given)
         decide_and_write(given, breast_cancer(given), options, groups, "demo")
     elif what == "overfit":
         overfitting(given)
     else:
-        raise InputError(f"demo {what!r} is unknown; expected breast-cancer or overfit; type riata demo overfit")
+        raise InputError(
+            f"demo {what!r} is unknown; expected breast-cancer or overfit, or case-study; type riata demo overfit"
+        )
 
 
 def breast_cancer(given: Given) -> Table:

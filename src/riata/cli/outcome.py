@@ -41,7 +41,7 @@ def report(error: BaseException, signal_number: int, words: Sequence[str]) -> in
 def judge(error: BaseException, signal_number: int, words: Sequence[str]) -> tuple[int, str]:
     """Return the exit code and the sentence for an error."""
     if signal_number or isinstance(error, KeyboardInterrupt | Stopped):
-        again = "; type the command again with --resume to go on" if words and words[0] in RESUMABLE else ""
+        again = "; type the command again with --resume to go on" if resumable(words) else ""
         return 128 + (signal_number or 2), f"stopped{again}"
     if isinstance(error, USAGE):
         return InputError.exit_code, usage(error, words)
@@ -50,11 +50,22 @@ def judge(error: BaseException, signal_number: int, words: Sequence[str]) -> tup
     if isinstance(error, MemoryError):
         return ResourceError.exit_code, "out of memory; use fewer rows, --workers 1, or a machine with more"
     if type(error).__name__ == "BrokenProcessPool":
-        why = "a worker process died, perhaps for memory; type --workers 1, and --resume to go on"
+        then = ", and --resume to go on" if resumable(words) else ""
+        why = f"a worker process died, perhaps for memory; type --workers 1{then}"
         return ResourceError.exit_code, why
     if isinstance(error, OSError):
         return ResourceError.exit_code, f"{error.strerror or error}{_of(error)}; make room or check the rights"
     return 1, f"internal error {type(error).__name__}: {error}"[:200] + "; run again with --debug"
+
+
+def resumable(words: Sequence[str]) -> bool:
+    """Return whether a command can go on with ``--resume``: with genotypes nothing is kept on the way.
+
+    >>> resumable(["choose", "t.csv"]), resumable(["choose", "t.csv", "--genotypes=a.bed"])
+    (True, False)
+    """
+    genotypes = any(word == "case-study" or word.startswith("--genotypes") for word in words)
+    return bool(words) and words[0] in RESUMABLE and not genotypes
 
 
 def usage(error: BaseException, words: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +15,24 @@ from .say import note, raw, say
 if TYPE_CHECKING:
     import polars as pl
 
+    from ..data import Source
     from ..model import Model
 
 MODEL = "model.safetensors"
 
 
 def predict(given: Given) -> None:
-    """Run ``riata predict OUT TABLE [--to FILE]``."""
+    """Run ``riata predict OUT TABLE [--genotypes FILE] [--to FILE]``."""
     from ..data import read_source, values_from_frame
 
     target = file_to_write(given["to"]) if given["to"] is not None else None
     model = model_of(given["run"])
-    values, warnings = values_from_frame(model.schema, read_source(given["table"]))
+    source, rows, said = joined(model, read_source(given["table"]), given)
+    values, warnings = values_from_frame(model.schema, source)
     if not given["quiet"]:
-        for warning in warnings:
+        for warning in (*said, *warnings):
             note(warning)
-    frame = predictions(model, values)
+    frame = predictions(model, values, rows)
     if target is None:
         raw(frame.write_csv())
         return
@@ -59,12 +62,39 @@ def model_of(run: str) -> Model:
     return load_model(path / MODEL if path.is_dir() else path)
 
 
-def predictions(model: Model, values: Any) -> pl.DataFrame:
-    """Return a row per row of the table: its number from 1, the prediction, and the probability of every class."""
+def joined(model: Model, source: Source, given: Given) -> tuple[Source, Sequence[int] | None, tuple[str, ...]]:
+    """Return the table with the variants that the model keeps, which of its rows these are, and what to say.
+
+    Raises
+    ------
+    InputError
+        If the model needs genotypes that were not named, or was trained without any.
+    """
+    variants, genotypes = model.schema.get("variants"), given["genotypes"]
+    if genotypes is None and given["id"] is not None:
+        raise InputError("--id needs --genotypes; type --genotypes new.bed, or leave --id out")
+    if variants is None and genotypes is not None:
+        raise InputError(f"{given['run']}: this model was trained without genotypes; leave --genotypes out")
+    if not variants:
+        said = ("the model keeps no variant: the genotypes were not read",) if genotypes is not None else ()
+        return source, None, said
+    if genotypes is None:
+        raise InputError(f"{given['run']}: this model reads {len(variants)} variants; type --genotypes new.bed")
+    from .new_people import newcomers
+
+    found = newcomers(model.schema, source, genotypes, given["id"])
+    return found.source, found.rows.tolist(), found.said
+
+
+def predictions(model: Model, values: Any, rows: Sequence[int] | None = None) -> pl.DataFrame:
+    """Return a row per row of the table: its number from 1, the prediction, and the probability of every class.
+
+    ``rows`` are the rows of the table, from 0, that the values belong to; by default all.
+    """
     import polars as pl
 
     out = model.outputs(model.encoder.transform(values))
-    columns: dict[str, Any] = {"row": list(range(1, len(out) + 1))}
+    columns: dict[str, Any] = {"row": [i + 1 for i in (range(len(out)) if rows is None else rows)]}
     if model.schema["task"] != "classification":
         return pl.DataFrame({**columns, "prediction": out[:, 0]})
     classes = [str(c) for c in model.schema["classes"]]

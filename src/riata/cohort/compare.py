@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from ..choice.evidence import LeafSet, interval, leaf_set
 from ..choice.score import METRIC, METRICS, constant_prediction, score
 from ..data import Table
@@ -103,7 +104,7 @@ def compare_views(table: Table, splits: Sequence[Split], trials: Sequence[Sequen
 
 
 def nested(table: Table, splits: Sequence[Split], trials: Sequence[Sequence[Trial]]) -> tuple[Candidate, list[str]]:
-    """Let each fold's validation rows choose view, penalty and strength by themselves; return the scores and choices."""
+    """Let each fold's validation rows choose view, penalty and strength; return the scores and the choices."""
     chosen = tuple(map(tuned_trial, trials))
     return Candidate(chosen, scored(table, splits, chosen)), [f"{t.view} {t.penalty}" for t in chosen]
 

@@ -85,8 +85,7 @@ def decide_study(
     clock.mark("refitting and scoring")
     stable = stability(material, pool, verdict, options, progress)
     clock.mark("half-samples")
-    alleles = study.alleles(range(study.variants.p)) if study.places is not None else {}
-    model = model_of(folds[-1], fits[-1], recipe, settings, options.scaling, alleles)
+    model = model_of(folds[-1], fits[-1], recipe, study)
     losses = losses_along(found, (verdict.view, verdict.fitted))
     every = Found(
         study, options, settings, comparison, verdict, recipe, final, stable, folds[-1], fits[-1], splits, losses
@@ -127,9 +126,7 @@ def splits_of(study: Study, pool: np.ndarray, options: Options) -> list[Split]:
     """Return a split per outer fold, of rows of the whole table: one fold scores, the next one tunes."""
     rows = study.table if len(pool) == study.table.n else study.table.take(pool)
     found = nested_splits(fold_ids(rows, options.folds, options.seed), 1)
-    return [
-        replace(s, fold=fold, train=pool[s.train], valid=pool[s.valid], test=pool[s.test]) for fold, _, s in found
-    ]
+    return [replace(s, fold=fold, train=pool[s.train], valid=pool[s.valid], test=pool[s.test]) for fold, _, s in found]
 
 
 def recipe_of(verdict: Verdict, found: Sequence[Sequence[Any]], options: Options) -> Recipe:
@@ -175,5 +172,3 @@ def final_score(
     spread = bootstrap(table.task, table.y[sealed], said, options.seed, subject)
     honest = {m: Interval(point[m], *spread[m]).as_dict() for m in METRICS[table.task]}
     return {"method": "sealed rows", "rows": len(sealed), **honest, "nested": by_nesting}
-
-

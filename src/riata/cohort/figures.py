@@ -10,9 +10,10 @@ import torch
 
 from ..choice.figures import SCHEMA
 from ..choice.figures.charts import charts_of
-from ..choice.figures.predictions import regression, of_class
+from ..choice.figures.predictions import of_class, regression
 from ..choice.figures.rounded import short
 from ..wide.clusters import clusters
+from .certify import stage_facts
 from .summary import Found, kept_variants
 
 __all__ = ["figures_of"]
@@ -38,8 +39,17 @@ def figures_of(found: Found) -> dict[str, Any]:
             "skyline": skyline_of(found),
             "chromosomes": chromosomes_of(found),
             "path": path_of(found),
+            "certificate": certificate_of(found),
         },
     }
+
+
+def certificate_of(found: Found) -> dict[str, Any] | None:
+    """Return the selecting solution, so that it can be certified again; None where nothing is left out."""
+    recipe = found.recipe
+    if recipe.penalty in ("none", "l2"):
+        return None
+    return stage_facts(found.fold, found.fitted.stage, recipe.view, recipe.penalty, found.settings)
 
 
 def predictions_of(found: Found) -> dict[str, Any]:

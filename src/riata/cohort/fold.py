@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -76,8 +75,8 @@ class Fold:
 
     def judge(self) -> Judge:
         """Return what judges outputs on the rows of the split."""
-        rows = (torch.as_tensor(r) for r in (self.split.train, self.split.valid, self.split.test))
-        return Judge(self.loss, self.y, *rows, self.y_centre, self.y_scale)
+        train, valid, test = (torch.as_tensor(r) for r in (self.split.train, self.split.valid, self.split.test))
+        return Judge(self.loss, self.y, train, valid, test, self.y_centre, self.y_scale)
 
     def problem(self, view: str, settings: Settings) -> Problem:
         """Return the fit of a view; the genetic one starts at column :attr:`clinical` of the same columns."""
@@ -98,12 +97,12 @@ class Fold:
     def everybody(self, view: str) -> Columns:
         """Return all rows, standardised on the training rows."""
         if view == "clinical":
-            return standardised_as(Dense.of(self.x.numpy()), self.clinical_columns())
+            return Dense.of(self.x.numpy()).like(self.clinical_columns())
         if not self.clinical:
-            return standardised_as(self.variants, self.columns)
+            return self.variants.like(self.columns)
         assert isinstance(self.columns, Joined)
         clinical, part = self.columns.pieces
-        own = standardised_as(Dense.of(self.x.numpy()), clinical), standardised_as(self.variants, part)
+        own = Dense.of(self.x.numpy()).like(clinical), self.variants.like(part)
         return Joined(own, self.columns.names, VARIANTS_BESIDE)
 
     def outputs(self, problem: Problem, columns: Tensor, weights: Weights) -> Tensor:
@@ -128,7 +127,9 @@ def folds_of(
 ) -> list[Fold]:
     """Return the folds of a table; the means and scales of the variants of all folds come from one pass."""
     parts = takes(variants, [torch.as_tensor(split.train) for split in splits])
-    return [_fold(table, variants, split, part, unpenalised, scaling) for split, part in zip(splits, parts, strict=True)]
+    return [
+        _fold(table, variants, split, part, unpenalised, scaling) for split, part in zip(splits, parts, strict=True)
+    ]
 
 
 def _fold(
@@ -137,7 +138,9 @@ def _fold(
     loss = loss_for(table.task, len(table.classes))
     if not table.columns:
         y = table.y.astype(np.float64)
-        centre, scale = (float(y[split.train].mean()), float(y[split.train].std())) if loss.kind == "squared" else (0, 1)
+        centre, scale = (
+            (float(y[split.train].mean()), float(y[split.train].std())) if loss.kind == "squared" else (0, 1)
+        )
         nothing = torch.zeros(table.n, 0)
         own = torch.as_tensor((y - centre) / scale, dtype=torch.float32)
         empty = torch.zeros(0, dtype=torch.int64)
@@ -154,12 +157,6 @@ def _fold(
         Joined((clinical, part), names, VARIANTS_BESIDE), free, loss, torch.as_tensor(encoded.y),
         encoded.y_centre, encoded.y_scale,
     )  # fmt: skip
-
-
-def standardised_as(columns: Any, like: Columns) -> Columns:
-    """Return columns with the means and scales of others over the same matrix."""
-    found: Columns = replace(columns, mean=like.mean, scale=like.scale)
-    return found
 
 
 def _independent(x: Tensor, wanted: Sequence[int]) -> Tensor:

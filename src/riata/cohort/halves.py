@@ -134,5 +134,3 @@ def _half(fold: Fold, penalty: str, settings: Settings, most: int) -> Asking[np.
     cache = Cache(problem.columns, problem.grouping)
     yield from follow(problem, by_name(penalty), cache, STRENGTHS, tol=10 * TOL, watch=watch)
     return (ever - fold.clinical).numpy()
-
-

@@ -61,9 +61,7 @@ def relax(problem: Problem, penalty: Penalty, stage: Stage, share: float, tol: f
         problem, x, Start(stage.weights), penalty, share * stage.lam, groups, tol=tol * stage.lam, most=RELAX_STEPS,
         tail=True,
     )  # fmt: skip
-    return Stage(
-        stage.lam, stage.columns, done.weights, done.residual / stage.lam, stage.outside, 0, done.iterations
-    )
+    return Stage(stage.lam, stage.columns, done.weights, done.residual / stage.lam, stage.outside, 0, done.iterations)
 
 
 class _Watch:
@@ -98,9 +96,20 @@ class _Watch:
         clinical = int((kept < self.problem.grouping.several).sum())
         self.found.append(
             Trial(
-                self.view, name, self.fold.split.fold, self.step, stage.lam, share, valid, train, said, clinical,
-                len(kept) - clinical, max(stage.residual, stage.outside - 1), stage.iterations,
-            )  # fmt: skip
+                self.view,
+                name,
+                self.fold.split.fold,
+                self.step,
+                stage.lam,
+                share,
+                valid,
+                train,
+                said,
+                clinical,
+                len(kept) - clinical,
+                max(stage.residual, stage.outside - 1),
+                stage.iterations,
+            )
         )
         return valid
 
@@ -115,9 +124,20 @@ class _Watch:
         genetic = 0 if self.view == "clinical" else self.problem.columns.p - self.fold.clinical
         self.found.append(
             Trial(
-                self.view, "l2", self.fold.split.fold, self.step, stage.lam, 1.0, valid, train, said, clinical, genetic,
-                stage.residual, stage.iterations,
-            )  # fmt: skip
+                self.view,
+                "l2",
+                self.fold.split.fold,
+                self.step,
+                stage.lam,
+                1.0,
+                valid,
+                train,
+                said,
+                clinical,
+                genetic,
+                stage.residual,
+                stage.iterations,
+            )
         )
         return self.ended(valid)
 

@@ -20,13 +20,14 @@ from ..wide.ridge import small_ridge
 from .fold import Fold
 from .measure import FREE_STEPS, relax
 from .settings import RIDGE_SHARES, TOL, Settings
+from .study import Study
 
 __all__ = ["Fitted", "Recipe", "fit", "model_of"]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to fit: a view, a penalty, the step on its path and the relaxed share; ``beyond`` steps more are followed."""
+    """What to fit: a view, a penalty, the step on its path and the relaxed share; ``beyond`` more are followed."""
 
     view: str
     penalty: str
@@ -121,14 +122,13 @@ def with_variants(table: Table, variants: Columns, ids: Sequence[int]) -> Table:
     )
 
 
-def model_of(
-    fold: Fold, fitted: Fitted, recipe: Recipe, settings: Settings, scaling: str, alleles: dict[str, list[str]]
-) -> Model:
+def model_of(fold: Fold, fitted: Fitted, recipe: Recipe, study: Study) -> Model:
     """Return the fit as a model that reads a table of clinical columns and the kept variants by name."""
     final, d = fitted.final, fold.clinical
     kept = final.columns[final.columns >= d] - d
     table = with_variants(fold.table, fold.variants, kept.tolist())
-    encoder = fit_encoder(table, np.asarray(fold.split.train), "quantile" if scaling == "quantile" else "standard")
+    alleles = study.alleles(kept.tolist())
+    encoder = fit_encoder(table, np.asarray(fold.split.train))
     plan = layout(table)
     w, width = final.weights, fitted.problem.spec.first_width
     first = torch.zeros(len(plan.columns), width)
@@ -153,8 +153,6 @@ def model_of(
         "epochs": [final.iterations],
         "status": ["ok"],
     }
-    schema = {**table.schema(), "variants": {table.columns[-len(kept) + i].name: alleles.get(
-        table.columns[-len(kept) + i].name, []) for i in range(len(kept))}}
-    return Model(
-        spec, fold.loss, params, encoder, schema, grouping(plan, None)[2], facts, fold.y_centre, fold.y_scale
-    )
+    names = [c.name for c in table.columns[len(fold.table.columns) :]]
+    schema = {**table.schema(), "id": study.id, "variants": {name: alleles.get(name, []) for name in names}}
+    return Model(spec, fold.loss, params, encoder, schema, grouping(plan, None)[2], facts, fold.y_centre, fold.y_scale)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..choice.decision import SCHEMA
 from ..choice.look import CHARTS
 from ..choice.options import Options
 from ..choice.profile import explain, theory
 from ..choice.summary import classic_trace, option_facts, versions
-from ..choice.decision import SCHEMA
 from ..model import Model
 from ..penalties import ElasticNet
 from ..population.design import Split
@@ -67,7 +67,7 @@ def kept_variants(found: Found) -> tuple[torch.Tensor, torch.Tensor]:
 
 def summarize(found: Found, model: Model, trials: Trials, seconds: float) -> dict[str, Any]:
     """Return the whole decision as plain values."""
-    study, verdict, table = found.study, found.verdict, found.study.table
+    verdict, table = found.verdict, found.study.table
     by_theory = theory(verdict.context, CHARTS[found.options.chart])
     word, contenders = evidence_of(verdict)
     variants = set(model.schema["variants"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +11,14 @@ from ..choice.chart import Context, Resources, Walk, walk
 from ..choice.evidence import LeafSet, compare, pick_leaf
 from ..choice.look import CHARTS
 from ..choice.options import Options
-from ..genome import Columns
 from .compare import EQUIVALENT_SHARE, Candidate, Comparison
 from .fold import Fold
 from .settings import SIMPLEST
 
 __all__ = ["Verdict", "context_of", "settle"]
 
+EVEN = 0.5
+"""A simpler view is taken where the best one beats it with at most this probability."""
 SAMPLE = 300
 """Variants, evenly spread, on which the questions about the table itself are asked."""
 
@@ -72,12 +72,12 @@ def best_of(scored: dict[str, Candidate], found: Comparison, goal: str) -> str:
 def settle(found: Comparison, fold: Fold, options: Options) -> Verdict:
     """Return the view and the penalty.
 
-    A view stands for its own best penalty. Of the views that the best does not clearly beat the simplest is taken:
-    clinical variables are there anyway, so genotypes have to prove that they add something.
+    A view stands for its own best penalty. The simplest view is taken that the best does not beat more likely than
+    not: clinical variables are there anyway, so genotypes have to show that they add something.
     """
     picks = {view: best_of(found.view(view), found, options.goal) for view in found.views}
     views = found.contenders({view: found.view(view)[pick] for view, pick in picks.items()})
-    view = next(v for v in SIMPLEST if v in views.contenders)
+    view = next(v for v in SIMPLEST if v in picks and views.against_best[v].p_better <= EVEN)
     scores = {name: c.per_fold[found.metric] for name, c in found.view(view).items()}
     context = context_of(fold, {"constant": found.constant[found.metric], **scores}, options, found.folds)
     walked = walk(CHARTS[options.chart], context)
@@ -98,5 +98,3 @@ def versus(found: Comparison, first: str, second: str, picks: dict[str, str]) ->
     """Return how two views compare, each by its own best penalty."""
     a, b = (found.view(v)[picks[v]].per_fold[found.metric] for v in (first, second))
     return compare(a - b, found.folds, 1, EQUIVALENT_SHARE).to_dict()
-
-

@@ -2,250 +2,191 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from riata.errors import InputError
-from riata.genome.columns import checked_ids, checked_right, checked_rows, inverse
+from riata.genome.columns import checked_threads
+from riata.genome.counts import Cells, Counts
+from riata.genome.digits import Product, product_for
+from riata.genome.memory import require
+from riata.genome.passes import blocks, through
 from riata.genome.plink import beside, map_bed, read_bim, read_fam
+from riata.genome.whole import Plain, Whole
 
-__all__ = ["Bed", "exact_product", "float_product", "open_bed", "wholes"]
+__all__ = ["Bed", "Packed", "open_bed"]
 
-TOP = 127 * 128 - 64
-"""Largest whole number that two int8 digits hold as ``128 high + low`` with ``|low| <= 64``."""
+BLOCK = 800_000
+"""Packed bytes in a block: with its unpacked planes it stays in a processor's cache (measured: 400,000 to 800,000)."""
 
-BLOCK = 400_000
-"""Packed bytes in a block: with its unpacked planes it stays in a processor's cache (measured: 200,000 to 800,000)."""
+FIELD = 0x5555555555555555
+"""The low bit of every two bits."""
 
-Product = Callable[[Tensor, Tensor], Tensor]
+COUNTS = np.array([2, -1, 1, 0], np.int8)[(np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3].view(np.int32)[:, 0]
+"""Copies of allele 1 of the four people of a byte (bits 00, 01, 10 and 11; -1 is missing), as one word."""
 
 
-@dataclass(frozen=True, eq=False)
-class Bed:
+class Bed(Counts):
     """The variants of a .bed as columns; make one with :func:`open_bed`.
 
     A cell counts the copies of allele 1, the first allele in the .bim (bed-reader's ``count_A1=True``):
-    bits 00 are 2, 10 are 1, 11 are 0, and 01 is a missing call. ``store`` (p, ceil(people / 4)) is the mapped file.
+    bits 00 are 2, 10 are 1, 11 are 0, and 01 is a missing call.
     """
 
-    store: NDArray[np.uint8]
-    people: int
-    names: Sequence[str]
-    mean: Tensor
-    scale: Tensor
-    missing: Tensor
-    index: Tensor | None
-    product: Product
+    store: Packed
 
-    @property
-    def n(self) -> int:
-        """Number of rows in use."""
-        return self.people if self.index is None else len(self.index)
-
-    @property
-    def p(self) -> int:
-        """Number of variants."""
-        return len(self.store)
-
-    def dot(self, right: Tensor) -> Tensor:
-        """Return ``x_g' right`` for every variant: (n, k) -> (p, k), in the dtype of ``right``.
-
-        With ``right ~ q s`` in whole numbers q: ``((raw'q) - mean (sum q - gone'q)) s / scale``, where missing calls
-        are 0 in raw and 1 in gone. All sums of whole numbers are exact.
-        """
-        right = checked_right(right, self.n)
-        q, step = wholes(self._spread(right.double()))
-        total = q.sum(0).double()
-        inv = inverse(self.scale)
-        out = right.new_empty(self.p, right.shape[1])
-        for part, planes, gone in self._blocks():
-            sums = self._sums(planes, q).double()
-            left = total - self._gone(part, gone, q).double()
-            out[part] = (sums - self.mean[part, None] * left).mul_(step).mul_(inv[part, None]).to(right.dtype)
-        return out
-
-    def bound(self, right: Tensor) -> Tensor:
-        """Return how far :meth:`dot` can be from exact arithmetic: (n, k) -> (k,) float64.
-
-        ``sqrt(n) (‖r - q s‖ + 4 eps ‖r‖) + 16 eps_64 max(1 / scale) ‖q s‖_1`` with r the right-hand side, q s its fixed
-        point: Cauchy and Schwarz with ``‖x_g‖ = sqrt(n)``, then rounding to the dtype of r and in float64.
-        """
-        right = checked_right(right, self.n)
-        wide = self._spread(right.double())
-        q, step = wholes(wide)
-        fixed = q.double() * step
-        error: Tensor = torch.linalg.vector_norm(wide - fixed, dim=0)
-        rounding: Tensor = 4 * torch.finfo(right.dtype).eps * torch.linalg.vector_norm(wide, dim=0)
-        tiny = 16 * torch.finfo(torch.float64).eps * inverse(self.scale).max() * fixed.abs().sum(0)
-        return math.sqrt(self.n) * (error + rounding) + tiny
-
-    def columns(self, ids: Tensor) -> Tensor:
-        """Return the standardised variants: ids (m,) -> (n, m) float32."""
-        ids = checked_ids(ids, self.p)
-        packed = self.store[ids.numpy()]
-        codes = np.stack([(packed >> shift) & 3 for shift in (0, 2, 4, 6)], axis=2).reshape(
-            len(ids), 4 * packed.shape[1]
-        )
-        raw = torch.from_numpy(np.array([2, -1, 1, 0], np.int8)[codes[:, : self.people]])
-        raw = raw if self.index is None else raw[:, self.index]
-        out = (raw - self.mean[ids, None].float()) * inverse(self.scale)[ids, None].float()
-        return torch.where(raw < 0, 0.0, out).T
-
-    def take(self, rows: Tensor) -> Bed:
-        """Return the same file on these rows (ids among the rows in use, repeats allowed); one pass, no copy.
+    def resident(self) -> Whole:
+        """Return the same columns with every call unpacked in memory as int8, -1 where missing: faster passes.
 
         Raises
         ------
-        InputError
-            If a row is taken more than 16,192 times.
+        ResourceError
+            If that is more than 70% of the memory that is available.
         """
-        rows = checked_rows(rows, self.n)
-        return replace(self, index=rows if self.index is None else self.index[rows])._measured()
+        store = self.store
+        require(store.p * store.people, f"{store.file} unpacked", "use the .bed as it is")
+        cells = np.empty((store.p, store.people), np.int8)
 
-    def _measured(self) -> Bed:
-        """Return the same columns with means and scales from exact counts over the rows in use."""
-        counts = self._spread(torch.ones(self.n, 1, dtype=torch.float64)).long()
-        if int(counts.max()) > TOP:
-            raise InputError(f"a row is taken {int(counts.max())} times; expected at most {TOP}: take it less often")
-        first, second, missing = (torch.empty(self.p, dtype=torch.int64) for _ in range(3))
-        for part, planes, gone in self._blocks():
-            first[part] = self._sums(planes, counts).squeeze(1)
-            second[part] = first[part] + 2 * self._sums(planes >> 1, counts).squeeze(1)
-            missing[part] = self._sums(_planes(gone), counts).squeeze(1) if bool(gone.any()) else 0
-        present = (self.n - missing).clamp(min=1)
-        spread = (present * second - first * first).double()  # exact, so 0 means a single value
-        scale = (spread / present / self.n).sqrt()
-        return replace(self, mean=first.double() / present, scale=scale, missing=missing)
+        def unpack(part: slice) -> None:
+            packed = store.calls[part]
+            words = np.take(COUNTS, packed, out=np.empty(packed.shape, np.int32), mode="clip")  # a byte is in range
+            cells[part] = words.view(np.int8)[:, : store.people]
 
-    def _spread(self, right: Tensor) -> Tensor:
-        """Add up the rows in use on the people of the file: (n, k) -> (people, k) float64."""
-        if self.index is None:
-            return right
-        return right.new_zeros(self.people, right.shape[1]).index_add_(0, self.index, right)
-
-    def _sums(self, planes: Tensor, q: Tensor) -> Tensor:
-        """Return exact ``planes q`` for whole numbers |q| <= TOP: (m, 4 width), (people, k) -> (m, k) int64."""
-        high = (q + 64) >> 7
-        digits = torch.cat([high, q - 128 * high], 1).to(torch.int8)
-        sums = self.product(planes, _arranged(digits, planes.shape[1] // 4)).long()
-        k = q.shape[1]
-        return 128 * sums[:, :k] + sums[:, k : 2 * k]
-
-    def _gone(self, part: slice, gone: Tensor, q: Tensor) -> Tensor:
-        """Return the sum of q over each variant's missing calls: (m, k) int64."""
-        out = q.new_zeros(len(gone), q.shape[1])
-        holes = (self.missing[part] > 0).nonzero().squeeze(1)
-        if len(holes):
-            out[holes] = self._sums(_planes(gone[holes]), q)
-        return out
-
-    def _blocks(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Yield blocks of variants as int8 planes (m, 4 width), row 4 b + s at place s width + b.
-
-        The planes hold the copies of allele 1, 0 if missing; the words beside them, still packed, 1 if missing.
-        """
-        width = self.store.shape[1]
-        wide = -(-width // 8) * 8
-        step = max(16, BLOCK // wide)
-        for a in range(0, self.p, step):
-            part = slice(a, min(a + step, self.p))
-            packed = np.full((part.stop - a, wide), 0xFF, np.uint8)
-            packed[:, :width] = self.store[part]
-            word = torch.from_numpy(packed.view(np.int64))
-            low, high = word & _FIELD, (word >> 1) & _FIELD
-            none = ~low & _FIELD  # low bit 0: one or two copies
-            yield part, _planes(((none & ~high) << 1) | (none & high)), low & ~high
+        through(unpack, blocks(0, store.p, store.step), self.threads)
+        plain = Plain.of(cells, -1)
+        return Whole(plain, self.names, self.mean, self.scale, self.missing, self.index, self.threads)
 
 
-_FIELD = 0x5555555555555555
-"""The low bit of every two bits."""
+@dataclass(frozen=True, eq=False)
+class Packed(Cells):
+    """The mapped calls of a .bed, (p, ceil(people / 4)); pickled as the file's path, never as its bytes.
+
+    A cell is the sum of its two bits, which is 2 minus the copies of allele 1, and 1 where the call is missing.
+    """
+
+    file: Path
+    p: int
+    people: int
+    calls: NDArray[np.uint8] = field(repr=False)
+    product: Product
+    base: ClassVar[int] = 2
+    sign: ClassVar[int] = -1
+
+    @classmethod
+    def of(cls, file: Path, p: int, people: int) -> Packed:
+        """Return the calls of a file whose size must fit."""
+        return cls(file, p, people, map_bed(file, p, -(-people // 4)), product_for(people, 2))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Packed.of, (self.file.resolve(), self.p, self.people)
+
+    @property
+    def hole(self) -> int:
+        """Code of a missing call."""
+        return 1
+
+    @property
+    def wide(self) -> int:
+        """Bytes of a variant, padded to whole words."""
+        return -(-self.people // 32) * 8
+
+    @property
+    def places(self) -> int:
+        """Length of an unpacked variant."""
+        return 4 * self.wide
+
+    @property
+    def step(self) -> int:
+        """Variants in a block."""
+        return max(16, BLOCK // self.wide)
+
+    def blocks(self, part: slice) -> Iterator[tuple[slice, _Planes]]:
+        """Yield int8 planes (m, 4 wide) with person 4 b + s at place s wide + b; the buffers are used again."""
+        width, step = self.calls.shape[1], self.step
+        packed = np.full((min(step, part.stop - part.start), self.wide), 0xFF, np.uint8)
+        words = torch.from_numpy(packed.view(np.int64))
+        low, high = torch.empty_like(words), torch.empty_like(words)
+        out = words.new_empty(len(words), 4, words.shape[1])
+        for a in range(part.start, part.stop, step):
+            place = slice(a, min(a + step, part.stop))
+            m = place.stop - a
+            packed[:m, :width] = self.calls[place]
+            torch.bitwise_right_shift(words[:m], 1, out=low[:m])
+            torch.bitwise_and(words[:m], FIELD, out=high[:m])
+            sums = low[:m].bitwise_and_(FIELD).add_(high[:m])
+            yield place, _Planes(_unpack(sums, high[:m], out[:m]), words[:m])
+
+    def squares(self, cells: Tensor) -> list[tuple[int, Tensor]]:
+        """Return the squares of the cells."""
+        return [(1, cells * cells)]
+
+    def arranged(self, digits: Tensor) -> Tensor:
+        """Return right-hand sides (people, k) in the order of the planes: (4 wide, k rounded up to 16) int8."""
+        people, k = digits.shape
+        flat = digits.new_zeros(self.places, -(-k // 16) * 16)
+        flat[:people, :k] = digits
+        return flat.view(self.wide, 4, -1).transpose(0, 1).reshape(self.places, -1)
+
+    def ordered(self, rows: Tensor) -> Tensor:
+        """Return sums (k, 4 wide) in the order of the people: (people, k)."""
+        return rows.view(-1, 4, self.wide).permute(2, 1, 0).reshape(self.places, -1)[: self.people]
+
+    def read(self, ids: Tensor) -> Tensor:
+        """Return copies of allele 1, NaN where missing: ids (m,) -> (m, people) float32."""
+        counts = COUNTS[self.calls[ids.numpy()]].view(np.int8).reshape(len(ids), 4 * self.calls.shape[1])
+        values = torch.from_numpy(counts[:, : self.people]).float()
+        return values.masked_fill_(values < 0, torch.nan)
 
 
-def open_bed(path: Path | str) -> Bed:
+@dataclass(frozen=True, eq=False)
+class _Planes:
+    """A block of variants: cells (m, 4 wide) int8 and the words they came from."""
+
+    cells: Tensor
+    words: Tensor
+
+    def holes(self) -> Tensor:
+        """Return the ids in the block of the variants with a missing call."""
+        return (self.words & ~(self.words >> 1) & FIELD).any(1).nonzero().squeeze(1)
+
+    def gone(self, ids: Tensor) -> Tensor:
+        """Return 1 where a call is missing, for these variants of the block: (h, 4 wide) int8."""
+        words = self.words[ids]
+        missing = words & ~(words >> 1) & FIELD
+        return _unpack(missing, torch.empty_like(missing), missing.new_empty(len(ids), 4, words.shape[1]))
+
+
+def open_bed(path: Path | str, *, threads: int = 1) -> Bed:
     """Return the variants of a PLINK set (.bed, .bim and .fam beside each other) as columns; one pass.
 
     Parameters
     ----------
     path : path
         Any of the three files, or their name without an ending.
+    threads : int
+        Threads of every pass, at least 1; the results are the same bits for any number.
 
     Raises
     ------
     InputError
         If a file is missing, the .bed is no variant-major .bed, or its size does not fit the other two.
     """
-    variants, samples, file = read_bim(beside(path, ".bim")), read_fam(beside(path, ".fam")), beside(path, ".bed")
-    store = map_bed(file, len(variants), -(-len(samples) // 4))
+    variants, samples = read_bim(beside(path, ".bim")), read_fam(beside(path, ".fam"))
+    store = Packed.of(beside(path, ".bed"), len(variants), len(samples))
     empty = torch.empty(0)
-    product = exact_product if _multiplies_exactly(len(samples)) else float_product
-    bed = Bed(store, len(samples), variants.names, empty, empty, empty, None, product)
-    return bed._measured()
+    return Bed(store, variants.names, empty, empty, empty, None, checked_threads(threads)).measured([None])[0]
 
 
-def wholes(right: Tensor) -> tuple[Tensor, Tensor]:
-    """Return q and s with ``right ~ q s``: (n, k) -> int64 (n, k), |q| <= 16192, and float64 (k,).
-
-    ``s_k = max_i |r_ik| / 16192``, so an entry is off by at most ``s_k / 2``.
-
-    Examples
-    --------
-    >>> q, s = wholes(torch.tensor([[1.0], [-0.5]], dtype=torch.float64))
-    >>> q.T
-    tensor([[16192, -8096]])
-    """
-    step = right.abs().amax(0).clamp(min=1e-290) / TOP
-    return (right / step).round().clamp(-TOP, TOP).long(), step
-
-
-def exact_product(left: Tensor, right: Tensor) -> Tensor:
-    """Return ``left right`` of int8 matrices in int32: (m, n), (n, k) -> (m, k)."""
-    product: Tensor = torch._int_mm(left, right)  # private; open_bed tests it on every start
-    return product
-
-
-def float_product(left: Tensor, right: Tensor) -> Tensor:
-    """Return the same product by way of floats, for left in 0, 1, 2 and n below 2^45.
-
-    float32 holds a sum of 65,535 such products exactly; longer ones are added in float64.
-    """
-    dtype = torch.float32 if left.shape[1] * 2 * 128 < 2**24 else torch.float64
-    step = 256
-    parts = [left[a : a + step].to(dtype) @ right.to(dtype) for a in range(0, len(left), step)]
-    return torch.cat(parts)
-
-
-def _multiplies_exactly(people: int, product: Product = exact_product) -> bool:
-    """Whether ``torch._int_mm`` can be trusted here: extremes and random digits against int64."""
-    if people * 2 * 128 >= 2**31:
-        return False
-    draw = torch.Generator().manual_seed(0)
-    left = torch.randint(0, 3, (33, 736), generator=draw).to(torch.int8)
-    right = torch.randint(-128, 128, (736, 16), generator=draw).to(torch.int8)
-    left[0], right[:, 0], right[:, 1] = 2, 127, -128
-    try:
-        return torch.equal(product(left, right).long(), left.long() @ right.long())
-    except RuntimeError:
-        return False
-
-
-def _arranged(digits: Tensor, wide: int) -> Tensor:
-    """Return digits (people, k) in the order of the planes: (4 wide, k rounded up to 16) int8."""
-    people, k = digits.shape
-    flat = digits.new_zeros(4 * wide, -(-k // 16) * 16)
-    flat[:people, :k] = digits
-    return flat.view(wide, 4, -1).transpose(0, 1).reshape(4 * wide, -1)
-
-
-def _planes(word: Tensor) -> Tensor:
-    """Return every two bits of words (m, wide / 8) as an int8: (m, 4 wide)."""
-    out = word.new_empty(len(word), 4, word.shape[1])
-    for place in range(4):
-        torch.bitwise_and(word >> (2 * place), 0x0303030303030303, out=out[:, place])
-    return out.view(torch.int8).view(len(word), -1)
+def _unpack(fields: Tensor, shifted: Tensor, out: Tensor) -> Tensor:
+    """Return every two bits of words (m, wide / 8) as an int8: (m, 4 wide), in ``out`` (m, 4, wide / 8)."""
+    torch.bitwise_and(fields, 0x0303030303030303, out=out[:, 0])
+    for place in range(1, 4):
+        torch.bitwise_right_shift(fields, 2 * place, out=shifted)
+        torch.bitwise_and(shifted, 0x0303030303030303, out=out[:, place])
+    return out.view(torch.int8).view(len(out), -1)

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from riata.errors import InputError
 
-__all__ = ["Columns", "checked_ids", "checked_right", "checked_rows", "inverse", "monomorphic"]
+__all__ = [
+    "Columns",
+    "Store",
+    "checked_ids",
+    "checked_right",
+    "checked_rows",
+    "checked_threads",
+    "inverse",
+    "monomorphic",
+]
+
+
+class Store(Protocol):
+    """What several takes of one matrix have in common: it serves all of them in one pass (see ``lockstep``)."""
+
+    def takes(self, columns: Any, rows: Sequence[Tensor]) -> Sequence[Columns]:
+        """Return ``columns.take`` of each of these rows."""
+
+    def dots(self, parts: Sequence[tuple[Any, Tensor]]) -> list[Tensor]:
+        """Return ``columns.dot(right)`` of each part; all of them are takes of this store."""
+
+    def grams(self, parts: Sequence[tuple[Any, Tensor]], within: slice) -> list[Tensor]:
+        """Return each part's ``sum_g x_g (x_g' right)`` over the columns ``within``, float64."""
 
 
 class Columns(Protocol):
@@ -18,7 +40,7 @@ class Columns(Protocol):
 
     Column g stands for ``x_g = (raw_g - mean_g) / scale_g`` over the rows in use. Missing cells count as
     ``mean_g``, so they are 0. A column with one value only has ``scale_g = 0`` and stands for zeros. The length
-    of every other column is ``sqrt(n)``. To add a format, write one file with one such class.
+    of every other column is ``sqrt(n)``. To add a format, write one file with one such class; ``store = None`` will do.
     """
 
     @property
@@ -45,6 +67,14 @@ class Columns(Protocol):
     def missing(self) -> Tensor:
         """Number of missing cells of each column in the rows in use, (p,) int64."""
 
+    @property
+    def threads(self) -> int:
+        """Number of threads of a pass; the results are the same bits for any number."""
+
+    @property
+    def store(self) -> Store | None:
+        """What serves several takes of the same matrix in one pass; None: each is read on its own."""
+
     def dot(self, right: Tensor) -> Tensor:
         """Return ``x_g' right`` for every column: (n, k) -> (p, k), in the dtype of ``right``."""
 
@@ -53,6 +83,12 @@ class Columns(Protocol):
 
     def columns(self, ids: Tensor) -> Tensor:
         """Return the standardised columns: ids (m,) -> (n, m) float32."""
+
+    def raw(self, ids: Tensor) -> Tensor:
+        """Return the stored numbers (copies of allele 1; values), NaN where missing: ids (m,) -> (n, m) float32."""
+
+    def like(self, other: Columns) -> Columns:
+        """Return the same rows standardised by the means and scales of another take of the same matrix."""
 
     def take(self, rows: Tensor) -> Columns:
         """Return the same matrix on these rows (ids among the rows in use, repeats allowed); nothing is copied.
@@ -134,3 +170,16 @@ def _checked(ids: Tensor, count: int, what: str) -> Tensor:
     if ids.numel() and not (int(ids.min()) >= 0 and int(ids.max()) < count):
         raise InputError(f"{what} from {int(ids.min())} to {int(ids.max())}; expected 0 to {count - 1}")
     return ids.detach().cpu().long()
+
+
+def checked_threads(threads: int) -> int:
+    """Return a number of threads, at least 1.
+
+    Raises
+    ------
+    InputError
+        If it is less.
+    """
+    if threads < 1:
+        raise InputError(f"{threads} threads; expected at least 1: threads=1")
+    return threads

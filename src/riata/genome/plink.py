@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riata.errors import InputError, one_line
+from riata.genome.fields import fields
 
 __all__ = [
     "MAGIC",
@@ -84,13 +85,15 @@ def read_bim(path: Path | str, duplicates: Literal["number", "refuse"] = "number
     InputError
         If a line does not have six fields, a position is no whole number, or names repeat and are refused.
     """
-    chromosome, ids, _, position, first, second = _fields(path, "chromosome, name, centimorgan, position, two alleles")
+    chromosome, ids, _, position, first, second = fields(path, "chromosome, name, centimorgan, position, two alleles")
     try:
         places = np.array(position, dtype=np.int64)
     except ValueError as error:
         raise InputError(f"{path}: a position is not a whole number ({one_line(error)}); expected base pairs") from None
-    parts = zip(chromosome, ids, position, first, second, strict=True)
-    names = [f"{c}:{at}:{a}:{b}" if name == "." else name for c, name, at, a, b in parts]
+    names = ids
+    if "." in ids:
+        parts = zip(chromosome, ids, position, first, second, strict=True)
+        names = tuple(f"{c}:{at}:{a}:{b}" if name == "." else name for c, name, at, a, b in parts)
     if duplicates == "refuse" and len(set(names)) < len(names):
         again = next(name for name, count in _counts(names).items() if count > 1)
         raise InputError(f'{path}: variant {one_line(again)} occurs twice; expected unique names: duplicates="number"')
@@ -105,7 +108,7 @@ def read_fam(path: Path | str) -> Samples:
     InputError
         If a line does not have six fields or the file cannot be read.
     """
-    family, ids, _, _, sex, phenotype = _fields(path, "family, person, father, mother, sex, phenotype")
+    family, ids, _, _, sex, phenotype = fields(path, "family, person, father, mother, sex, phenotype")
     return Samples(family, ids, sex, phenotype)
 
 
@@ -183,21 +186,6 @@ def write_bim(path: Path | str, rows: Iterable[tuple[str, str, int, str, str]]) 
     """Write a .bim from rows of chromosome, name, position, first and second allele."""
     with Path(path).open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{c}\t{name}\t0\t{at}\t{first}\t{second}\n" for c, name, at, first, second in rows)
-
-
-def _fields(path: Path | str, what: str) -> Iterator[tuple[str, ...]]:
-    """Return the six columns of a file whose fields are parted by white space."""
-    try:
-        text = Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); expected it beside the .bed") from None
-    rows = [line.split() for line in text.split("\n") if line.strip()]
-    for number, row in enumerate(rows, 1):
-        if len(row) != 6:
-            raise InputError(f"{path}: line {number} has {len(row)} fields; expected six: {what}")
-    if not rows:
-        raise InputError(f"{path} is empty; expected lines of six fields: {what}")
-    return (tuple(column) for column in zip(*rows, strict=True))
 
 
 def _counts(names: Sequence[str]) -> dict[str, int]:

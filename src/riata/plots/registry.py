@@ -11,7 +11,7 @@ from .plot import Chart, Plot
 
 MODULES = (
     "scores", "flowchart", "heatmap", "seeds", "stability", "path", "learning", "weights", "classes", "residuals",
-    "picture", "correlation", "sparsity", "sample",
+    "picture", "correlation", "sparsity", "sample", "views", "variants", "cohort_path", "representation",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..plots.names import METRIC_NAMES, METRICS, NAMES
-from .text import number
+from .text import number, split_kept
 
 Data = Mapping[str, Any]
 SHOWN = 300
@@ -156,7 +156,7 @@ def variables(summary: Data) -> Sheet:
     kept = set(summary["kept"])
     shown: list[list[Cell]] = []
     lines: list[list[Any]] = []
-    for column in table["columns"]:
+    for column in (*table["columns"], *kept_variants(summary)):
         name, levels = column["name"], column.get("levels") or []
         fate = "kept" if name in kept else "dropped"
         norm, share, missing = norms.get(name), shares.get(name), column.get("missing", 0)
@@ -167,7 +167,7 @@ def variables(summary: Data) -> Sheet:
                     Cell(name, name),
                     Cell(column["kind"], column["kind"]),
                     Cell(levels_words(levels), len(levels)),
-                    Cell(f"{missing}", missing),
+                    Cell("-" if missing is None else f"{missing}", missing),
                     Cell(fate, fate, name in kept),
                     Cell(number(norm), norm),
                     Cell("-" if share is None else f"{share:.0%}", share),
@@ -177,6 +177,19 @@ def variables(summary: Data) -> Sheet:
     head = ("variable", "kind", "levels", "missing cells", "in the model", "norm of its weights", "kept by", "note")
     names = ["variable", "kind", "levels", "missing", "note", "model", "norm", "share"]
     return Sheet("variables", head, shown, len(lines), to_csv(names, lines))
+
+
+def kept_variants(summary: Data) -> list[dict[str, Any]]:
+    """Return the variants that a cohort's model keeps, as columns: the others are only counted."""
+    told: dict[str, str] = {}
+    for c in (summary.get("cohort") or {}).get("clusters") or ():
+        where = "" if c["chromosome"] is None else f"chromosome {c['chromosome']}, position {c['position']:,}"
+        told |= dict.fromkeys(c["members"], f"linked with {c['lead']}")
+        told[c["lead"]] = where
+    return [
+        {"name": name, "kind": "variant", "missing": None, "note": told.get(name, "")}
+        for name in split_kept(summary)[1]
+    ]
 
 
 def levels_words(levels: Sequence[Any], most: int = 4) -> str:

@@ -14,10 +14,10 @@ from markupsafe import Markup
 from ..plots.names import NAMES
 from ..plots.script import bundle, json_for_script, sha256_source
 from ..plots.theme import config
-from . import verdict
+from . import cohort, verdict
 from .certificate import certificates, stages
 from .csv import candidates, variables
-from .text import number, printable, with_interval
+from .text import number, printable, variants_dropped, with_interval
 
 if TYPE_CHECKING:
     from ..plots.plot import Plot
@@ -25,16 +25,21 @@ if TYPE_CHECKING:
 Data = Mapping[str, Any]
 SECTIONS = {
     "sure": ("scores",),
+    "cohort": ("views",),
     "why": ("flowchart",),
-    "keeps": ("stability", "heatmap", "seeds", "picture"),
-    "path": ("path",),
+    "keeps": ("variants", "stability", "heatmap", "seeds", "picture"),
+    "representation": ("representation", "representation_views"),
+    "path": ("path", "cohort_path"),
     "training": ("learning", "weights", "roc", "precision_recall", "calibration", "predicted", "residuals"),
     "data": ("correlation", "sparsity", "sample"),
 }
 """Figures of each section; one that no section names is put below the data."""
-CANVAS = ("heatmap", "seeds", "correlation", "picture", "predicted", "residuals")
+CANVAS = ("heatmap", "seeds", "correlation", "picture", "predicted", "residuals", "variants", "representation")
 """Figures of many marks, drawn on a canvas; the others are SVG."""
-FITS = {"flowchart": "none", "correlation": "none", "seeds": "none", "heatmap": "fold", "picture": "fold"}
+FITS = {
+    "flowchart": "none", "correlation": "none", "seeds": "none", "heatmap": "fold", "picture": "fold",
+    "representation": "fold",
+}  # fmt: skip
 """How a figure gives way where the page is narrow: not at all, by fewer panels in a row, or (the others) also by
 narrower panels; what is still too wide scrolls in its frame."""
 CHIPS = 400
@@ -88,7 +93,13 @@ def render_html(summary: Data, figures: Data | None = None) -> str:
         themes=themes() if drawn else None,
         drawn=drawn,
         sections=placed(drawn),
-        sheets={"candidates": candidates(summary, figures), "variables": variables(summary)},
+        sheets={
+            "candidates": candidates(summary, figures),
+            "variables": variables(summary),
+            **cohort.sheets(summary, figures),
+        },
+        cohort=cohort,
+        variants_dropped=variants_dropped(summary),
         facts=certificates(summary, figures),
         stages=stages(figures),
         following=verdict.following(summary, figures),

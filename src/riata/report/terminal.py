@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..plots.names import METRIC_NAMES, METRICS, NAMES
-from .text import number, printable, with_interval
+from .text import counts, number, printable, with_interval
 
 MARK = ">"
 NARROW = 76
@@ -37,7 +37,7 @@ def print_table(summary: Mapping[str, Any], console: Console) -> None:
     table.add_column(METRIC_NAMES[metrics[0]], no_wrap=True, justify="left" if whole else "right")
     table.add_column(METRIC_NAMES[metrics[1]], no_wrap=True, justify="right")
     table.add_column("groups kept" if summary["options"].get("groups") else "variables kept", justify="right")
-    groups = len(summary["selection"]["shares"])
+    groups = f"{sum(counts(summary)):,}" if summary.get("cohort") else f"{len(summary['selection']['shares'])}"
     for name, scores in summary["scores"].items():
         chosen = name == summary["verdict"]["penalty"]
         first, second = (scores.get(metric) for metric in metrics)

@@ -56,6 +56,50 @@ def some(names: list[str], most: int = SHOWN) -> str:
     return shown + (f", and {len(names) - most} more" if len(names) > most else "") or "none"
 
 
+def split_kept(summary: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the names kept: columns of the table, and variants of a cohort.
+
+    >>> split_kept({"kept": ["age", "rs1"], "cohort": {"variants": 9}, "table": {"columns": [{"name": "age"}]}})
+    (['age'], ['rs1'])
+    """
+    if not summary.get("cohort"):
+        return list(summary["kept"]), []
+    columns = {column["name"] for column in summary["table"]["columns"]}
+    clinical = [name for name in summary["kept"] if name in columns]
+    return clinical, [name for name in summary["kept"] if name not in columns]
+
+
+def counts(summary: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many variables the table has, and how many variants a cohort has beside them."""
+    return summary["table"]["variables"], (summary.get("cohort") or {}).get("variants", 0)
+
+
+def given(summary: Mapping[str, Any]) -> str:
+    """Say what there was to predict from.
+
+    >>> given({"table": {"variables": 12}})
+    '12 variables'
+    """
+    variables, variants = counts(summary)
+    return f"{variables} clinical variables and {variants:,} variants" if variants else f"{variables} variables"
+
+
+def held(summary: Mapping[str, Any]) -> str:
+    """Say how much of it is kept.
+
+    >>> held({"kept": ["age"], "table": {"variables": 12}})
+    '1 of 12 variables'
+    >>> table = {"columns": [{"name": "age"}, {"name": "sex"}], "variables": 2}
+    >>> held({"kept": ["age", "rs1"], "cohort": {"variants": 5000}, "table": table})
+    '1 of 2 clinical variables and 1 of 5,000 variants'
+    """
+    variables, variants = counts(summary)
+    if not variants:
+        return f"{len(summary['kept'])} of {variables} variables"
+    clinical, genetic = split_kept(summary)
+    return f"{len(clinical)} of {variables} clinical variables and {len(genetic):,} of {variants:,} variants"
+
+
 def sentence(summary: Mapping[str, Any]) -> str:
     """Return the verdict in one sentence."""
     v = summary["verdict"]
@@ -65,20 +109,38 @@ def sentence(summary: Mapping[str, Any]) -> str:
     return f"Use {NAMES[v['penalty']]}{how}{drop}{stop}."
 
 
+def variants_dropped(summary: Mapping[str, Any]) -> int:
+    """Return how many variants of a cohort the model drops: no list names them."""
+    return counts(summary)[1] - len(split_kept(summary)[1])
+
+
+def view_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Return a line about the views of a cohort under the verdict's penalty; none for an ordinary table."""
+    cohort, penalty = summary.get("cohort"), summary["verdict"]["penalty"]
+    if not cohort:
+        return []
+    each = [
+        f"{view} {number(((rows.get(penalty) or {}).get(summary['metric']) or {}).get('mean'))}"
+        for view, rows in (cohort.get("views") or {}).items()
+    ]
+    return [f"Cohort        {cohort['people']:,} people; {', '.join(each) or 'no views'} with {NAMES[penalty]}"]
+
+
 def render_text(summary: Mapping[str, Any]) -> str:
     """Return the decision in about ten lines."""
     metric, table = summary["metric"], summary["table"]
     final, scores, v = summary["final"], summary["scores"], summary["verdict"]
     others = [NAMES[c] for c in summary["contenders"] if c != v["penalty"]]
-    chosen = scores.get(v["penalty"], {})
+    chosen, unnamed = scores.get(v["penalty"], {}), variants_dropped(summary)
     lines = [
         sentence(summary),
         f"Evidence      {summary['evidence']}; contenders besides: {', '.join(others) or 'none'}",
         f"Final {metric:<8}{with_interval(final.get(metric))} by {final['method']}, {final['rows']} rows",
         f"Compared      {with_interval(chosen.get(metric))} in cross-validation; no penalty "
-        f"{with_interval(scores['none'].get(metric))}; constant {number(scores['constant'][metric]['mean'])}",
-        f"Keeps         {len(summary['kept'])} of {table['variables']} variables: {some(summary['kept'])}",
-        f"Drops         {some(summary['dropped'])}",
+        f"{with_interval(scores.get('none', {}).get(metric))}; constant {number(scores['constant'][metric]['mean'])}",
+        f"Keeps         {held(summary)}: {some(summary['kept'])}",
+        f"Drops         {some(summary['dropped'])}" + (f"; and {unnamed:,} variants" if unnamed else ""),
+        *view_lines(summary),
         f"Theory says   {NAMES[summary['theory']['penalty']]}; the classic chart "
         f"{NAMES.get(summary['classic']['penalty'], 'was not walked')}",
         f"Trained       {summary['fits']} networks, {summary['failed_fits']} failed, on {table['rows']} rows, "

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..plots.names import METRIC_NAMES, NAMES
-from .text import number
+from .text import given, held, number
 
 Data = Mapping[str, Any]
 MEANINGS = {
@@ -32,16 +32,16 @@ def spoken(summary: Data) -> str:
     'To predict chd from these 3 variables, train the network with a group lasso penalty of strength 0.013 and early \
 stopping; it keeps 1 of 3 variables.'
     """
-    v, table, kept = summary["verdict"], summary["table"], len(summary["kept"])
+    v, table = summary["verdict"], summary["table"]
     parts = [penalty_words(v)]
     parts += [f"dropout {v['dropout']:g}"] if v["dropout"] else []
     parts += ["early stopping"] if v["early_stopping"] else []
     how = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
     if v["penalty"] == "none" and len(parts) > 1:
         how = f"{parts[0]}, with {' and '.join(parts[1:])}"
-    total = table["variables"]
-    held = f"all {total} variables" if kept == total else f"{kept} of {total} variables"
-    return f"To predict {table['target']} from these {total} variables, train the network {how}; it keeps {held}."
+    every = not summary.get("cohort") and len(summary["kept"]) == table["variables"]
+    kept = f"all {table['variables']} variables" if every else held(summary)
+    return f"To predict {table['target']} from these {given(summary)}, train the network {how}; it keeps {kept}."
 
 
 def penalty_words(verdict: Data) -> str:

@@ -1,13 +1,15 @@
 """Cache: gradients of all columns from a few stored directions, with a bound on what they miss.
 
 For orthonormal Q (n, k) and ``C = X'Q``, any D has ``X'D = C Q'D + X'R`` with ``R = D - Q Q'D``. As every column has
-length at most sqrt(n), a row of ``X'R`` is at most ``sqrt(n) ||R||_2``. Nothing about D is assumed: it may come from any
-tail. A pass over the columns is needed only when that bound is too large.
+length at most sqrt(n), a row of ``X'R`` is at most ``sqrt(n) ||R||_2``. Nothing about D is assumed: it may come from
+any tail. A pass over the columns is needed only when that bound is too large.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -21,6 +23,8 @@ __all__ = ["Cache"]
 
 BLOCK = 16384
 """Columns that are scored at a time."""
+NEAR = 0.1
+"""Largest part of the groups that is looked at one by one; above it all of them are."""
 MISSED = 0.05
 """Part of lam that the stored directions may miss; what is then in doubt is computed exactly."""
 
@@ -39,6 +43,7 @@ class Cache:
         self.q = torch.zeros(columns.n, 0, dtype=torch.float64)
         self.products: list[Tensor] = []
         self.error = torch.zeros(0, dtype=torch.float64)
+        self.anchors: dict[tuple[Penalty, int], tuple[Tensor, Tensor, float]] = {}
         self.passes = self.right = 0
 
     def learn(self, slopes: list[Tensor], lams: list[float], penalty: Penalty) -> Asking[None]:
@@ -46,7 +51,7 @@ class Cache:
         scaled = torch.cat([centred(d) / (lam * per_lam(penalty)) for d, lam in zip(slopes, lams, strict=True)], 1)
         rest = scaled - self.q @ (self.q.T @ scaled)
         rest = rest - self.q @ (self.q.T @ rest)
-        more = leading(rest, self.missed / math.sqrt(self.columns.n))
+        more = leading(rest, self.missed / self.root)
         if not more.shape[1]:
             return
         more = more.float()
@@ -57,30 +62,69 @@ class Cache:
         self.passes += 1
         self.right += more.shape[1]
 
-    def scores(self, slope: Tensor, penalty: Penalty, start: int = 0) -> tuple[Tensor, float]:
-        """Return every group's entering lam (columns from ``start``) and how far any of them can be off."""
+    def scores(self, slope: Tensor, penalty: Penalty, start: int = 0, least: float = 0.0) -> tuple[Tensor, float]:
+        """Return every group's entering lam (columns from ``start``) and how far any of them can be off.
+
+        Of groups that are below ``least`` for certain an upper bound is returned instead, itself at most ``least``:
+        from D to D' no score grows by more than ``sqrt(n) ||D' - D||_2``, so most groups need no look at all.
+        """
         d = centred(slope)
+        key = (penalty, start)
+        if key in self.anchors:
+            before, scores, missed = self.anchors[key]
+            grown = scores + (missed + self.root * _size(d - before) / per_lam(penalty))
+            near = (grown > least).nonzero().squeeze(1)
+            if len(near) <= NEAR * len(scores):
+                inner, off = self._inner(d, penalty)
+                grown[near] = self._some(inner, penalty, start, near)
+                return grown, off / per_lam(penalty)
+        inner, off = self._inner(d, penalty)
+        scores, missed = self._all(inner, penalty, start), off / per_lam(penalty)
+        self.anchors[key] = (d, scores, missed)
+        return scores.clone(), missed
+
+    @property
+    def root(self) -> float:
+        """Length of a column, sqrt(n)."""
+        return math.sqrt(self.columns.n)
+
+    def _inner(self, d: Tensor, penalty: Penalty) -> tuple[Tensor, float]:
+        """Return T so that the rows of ``C T`` are the gradients up to a rotation, and the bound on what it misses."""
         inner = self.q.T @ d
-        rest = d - self.q @ inner
-        root = math.sqrt(self.columns.n)
-        missed = float(torch.linalg.matrix_norm(rest, 2)) * root if d.shape[1] else 0.0
+        missed = self.root * _size(d - self.q @ inner)
         missed += float((self.error[:, None] * inner.abs()).sum(0).norm())
         if isinstance(penalty, GroupLasso):
             left, size, _ = torch.linalg.svd(inner, full_matrices=False)
-            keep = max(1, int((size * root > 0.02 * missed).sum()))
-            missed += float(size[keep]) * root if keep < len(size) else 0.0
+            keep = max(1, int((size * self.root > 0.02 * missed).sum()))
+            missed += float(size[keep]) * self.root if keep < len(size) else 0.0
             inner = left[:, :keep] * size[:keep]
-        return self._scores(inner.float(), penalty, start), missed / per_lam(penalty)
+        return inner.float(), missed
 
-    def _scores(self, inner: Tensor, penalty: Penalty, start: int) -> Tensor:
-        widths = [p.shape[1] for p in self.products]
-        parts = inner.split(widths) if widths else []
+    def _parts(self, inner: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        return zip(self.products, inner.split([p.shape[1] for p in self.products]), strict=True)
+
+    def _all(self, inner: Tensor, penalty: Penalty, start: int) -> Tensor:
+        """Return the scores of all groups from column ``start`` on."""
         head = max(len(self.grouping.head), start)
         edges = sorted({start, head, *range(head, self.columns.p, BLOCK), self.columns.p})
         found = []
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in pairwise(edges):
             rows = torch.zeros(b - a, inner.shape[1])
-            for product, part in zip(self.products, parts, strict=True):
+            for product, part in self._parts(inner):
                 rows.addmm_(product[a:b], part)
-            found.append(entering(penalty, rows, self.grouping, a))
+            found.append(entering(penalty, rows, self.grouping.between(a, b)))
         return torch.cat(found) if found else torch.zeros(0)
+
+    def _some(self, inner: Tensor, penalty: Penalty, start: int, near: Tensor) -> Tensor:
+        """Return the scores of some groups, numbered from that of column ``start``."""
+        groups = near + self.grouping.first(start)
+        columns = self.grouping.columns_of(groups)
+        rows = torch.zeros(len(columns), inner.shape[1])
+        for product, part in self._parts(inner):
+            rows.addmm_(product[columns], part)
+        return entering(penalty, rows, self.grouping.only(columns))
+
+
+def _size(rest: Tensor) -> float:
+    """Return the largest singular value of rest (n, w)."""
+    return float(torch.linalg.eigvalsh(rest.T @ rest)[-1].clamp(min=0).sqrt()) if rest.shape[1] else 0.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from riata.penalties import Penalty
-from riata.wide.grouping import Grouping, entering
+from riata.wide.grouping import entering
 from riata.wide.path import Stage
 from riata.wide.problem import Problem
 
@@ -80,7 +81,7 @@ def certify(problem: Problem, penalty: Penalty, stage: Stage, start: int = 0) ->
         lam = torch.full((1,), stage.lam, dtype=torch.float64)
         inside = float(penalty.residual(weights.first[None], (x.T @ slope.into)[None], lam, groups).max())
     scores = _scores(problem, penalty, slope.into, start)
-    first = int(problem.grouping.groups_of(torch.tensor([start]))) if start < problem.columns.p else 0
+    first = problem.grouping.first(start)
     kept = problem.grouping.groups_of(stage.columns).unique() - first
     outside = torch.ones(len(scores), dtype=torch.bool)
     outside[kept] = False
@@ -100,8 +101,7 @@ def _scores(problem: Problem, penalty: Penalty, into: Tensor, start: int) -> Ten
     head, p = max(len(problem.grouping.head), start), problem.columns.p
     edges = sorted({start, head, *range(head, p, BLOCK), p})
     found = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         rows = problem.columns.columns(torch.arange(a, b)).double().T @ into
-        local = Grouping(problem.grouping.head[a:b] - problem.grouping.head[a:b][:1], b - a)
-        found.append(entering(penalty, rows, local))
+        found.append(entering(penalty, rows, problem.grouping.between(a, b)))
     return torch.cat(found)

@@ -11,7 +11,7 @@ from riata.errors import InputError
 from riata.groups import Groups, by_variable
 from riata.penalties import L1, ElasticNet, GroupLasso, Penalty
 
-__all__ = ["Grouping", "entering", "per_lam"]
+__all__ = ["Grouping", "entering", "entering_groups", "per_lam"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,22 @@ class Grouping:
         padded = torch.cat([count, count.new_ones(1)])
         return padded[groups.clamp(max=self.several)]
 
+    def first(self, column: int) -> int:
+        """Return the group of a column; after the last one the number of groups."""
+        if column >= len(self.head):
+            return column - len(self.head) + self.several
+        return int(self.head[column])
+
+    def between(self, a: int, b: int) -> Grouping:
+        """Return the grouping of the columns a..b, which are whole groups."""
+        head = self.head[a:b]
+        return Grouping(head - (int(head[0]) if len(head) else 0), b - a)
+
+    def only(self, columns: Tensor) -> Grouping:
+        """Return the grouping of some ascending columns, which are whole groups."""
+        head = self.head[columns[columns < len(self.head)]]
+        return Grouping(head.unique(return_inverse=True)[1], len(columns))
+
     def local(self, columns: Tensor, width: int) -> Groups:
         """Return the groups of a first layer (m, width) over some whole groups' columns."""
         of = self.groups_of(columns)
@@ -73,11 +89,11 @@ class Grouping:
         return by_variable((len(columns), width), index, tuple(map(str, here.tolist())))
 
 
-def entering(penalty: Penalty, rows: Tensor, grouping: Grouping, start: int = 0) -> Tensor:
-    """Return the smallest lam at which each group's zero is stationary: gradients (m, w) of columns start.. -> groups.
+def entering(penalty: Penalty, rows: Tensor, grouping: Grouping) -> Tensor:
+    """Return the smallest lam at which each group's zero is stationary: gradients (m, w) of all columns -> groups.
 
     Group lasso: ``||G_g|| / sqrt(size)``. L1: ``max |G_g|``. Elastic net: the same over its share of L1. The largest
-    of them is the penalty's ``lam_max``. Columns before ``start`` must be whole groups.
+    of them is the penalty's ``lam_max``.
 
     Raises
     ------
@@ -89,16 +105,21 @@ def entering(penalty: Penalty, rows: Tensor, grouping: Grouping, start: int = 0)
     >>> entering(GroupLasso(), torch.tensor([[3.0, 4.0], [0.0, 1.0]]), Grouping(torch.zeros(0).long(), 2))
     tensor([5., 1.])
     """
-    head = grouping.head[start:] - (int(grouping.head[start]) if start < len(grouping.head) else 0)
-    count = int(head.max()) + 1 if len(head) else 0
+    head, count = grouping.head, grouping.several
     first, rest = rows[: len(head)], rows[len(head) :]
     if isinstance(penalty, GroupLasso):
-        square = first.square().sum(1)
-        sums = square.new_zeros(count).index_add_(0, head, square)
+        sums = rows.new_zeros(count).index_add_(0, head, first.square().sum(1))
         size = torch.bincount(head, minlength=count).to(rows.dtype)
         return torch.cat([(sums / size).sqrt(), torch.linalg.vector_norm(rest, dim=1)])
-    largest = rows.new_zeros(count).scatter_reduce(0, head, first.abs().amax(1), "amax") if count else rows[:0, 0]
+    largest = rows.new_zeros(count).scatter_reduce(0, head, first.abs().amax(1), "amax")
     return torch.cat([largest, rest.abs().amax(1)]) / per_lam(penalty)
+
+
+def entering_groups(penalty: Penalty, rows: Tensor, groups: Groups) -> Tensor:
+    """Return :func:`entering` of the groups of a first layer: gradients (m, w) -> (G,)."""
+    if isinstance(penalty, GroupLasso):
+        return groups.norms(rows[None])[0] / groups.weight.to(rows.dtype)
+    return groups.largest(rows.abs()[None])[0] / per_lam(penalty)
 
 
 def per_lam(penalty: Penalty) -> float:

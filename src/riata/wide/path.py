@@ -20,7 +20,7 @@ from riata.groups import Groups
 from riata.penalties import Penalty
 from riata.wide.asks import Asking
 from riata.wide.cache import Cache
-from riata.wide.grouping import entering
+from riata.wide.grouping import entering, entering_groups
 from riata.wide.network import Weights
 from riata.wide.problem import Problem
 from riata.wide.solve import Solution, Start, solve
@@ -31,6 +31,8 @@ AHEAD = 4
 """Strengths solved before one pass certifies them."""
 LEAST_WORKING = 256
 """Variables that the working set may always hold."""
+LOOK = 0.5
+"""Scores below this part of lam are known as bounds only: they neither enter nor are proposed next."""
 DOUBT = 4096
 """Columns that are computed exactly at a time."""
 
@@ -49,9 +51,9 @@ class Stage:
     residual : float
         Largest KKT residual of a variable in the working set, over lam.
     outside : float
-        Largest score that a variable outside can have, over lam; at most ``1 + 4 tol`` is zero for certain.
+        Largest score that a variable at zero can have, over lam; at most ``1 + 4 tol``.
     doubtful : int
-        Variables outside that had to be computed exactly.
+        Variables outside the working set that had to be computed exactly.
     iterations : int
     """
 
@@ -177,6 +179,7 @@ class _Found:
     weights: Weights
     into: Tensor
     residual: float
+    zeros: float
     iterations: int
 
 
@@ -254,9 +257,7 @@ class _Follower:
     @property
     def offset(self) -> int:
         """The first group that takes part."""
-        if self.start >= len(self.problem.grouping.head):
-            return self.start - len(self.problem.grouping.head) + self.problem.grouping.several
-        return int(self.problem.grouping.head[self.start])
+        return self.problem.grouping.first(self.start)
 
     def exact(self, groups: Tensor, into: Tensor) -> Tensor:
         """Return the entering lam of some groups, from their columns."""
@@ -264,11 +265,7 @@ class _Follower:
         for part in groups.split(DOUBT):
             columns = self.problem.grouping.columns_of(part)
             rows = self.problem.columns.columns(columns).to(into.dtype).T @ into
-            if len(columns) == len(part):
-                found.append(entering(self.penalty, rows, self.problem.grouping.__class__(part[:0], len(part))))
-            else:
-                local = self.problem.grouping.groups_of(columns).unique(return_inverse=True)[1]
-                found.append(entering(self.penalty, rows, self.problem.grouping.__class__(local, len(columns))))
+            found.append(entering(self.penalty, rows, self.problem.grouping.only(columns)))
         return torch.cat(found)
 
     def propose(self, lam: float, previous: float) -> None:
@@ -299,17 +296,22 @@ class _Follower:
         while True:
             into = self.problem.gradient(self.working.x, w).into
             if self.working.groups is None:
-                return _Found(lam, w, into, 0.0, count)
+                return _Found(lam, w, into, 0.0, 0.0, count)
             slope = self.working.x.T @ into
             off = self.penalty.residual(w.first[None], slope[None], strength, self.working.groups)[0]
             alive = self.working.groups.norms(w.first[None])[0] > 0
             worst = float(off.max()) / lam
+            zeros = (
+                float(entering_groups(self.penalty, slope, self.working.groups)[~alive].amax())
+                if bool((~alive).any())
+                else 0.0
+            )
             if (count and not bool((off[~alive] > 2 * self.tol * lam).any())) or count >= self.most_iterations:
-                return _Found(lam, w, into, worst, count)
+                return _Found(lam, w, into, worst, zeros, count)
             mask = self.working.groups.spread((alive | (off > self.tol * lam)).to(w.first.dtype)[None])
             some = mask.reshape(-1) > 0
             if not bool(some.any()):
-                return _Found(lam, w, into, worst, count)
+                return _Found(lam, w, into, worst, zeros, count)
             x, groups = self.working.part(some)
             begin = Start(w) if self.learned is None else self.learned.begin(w)
             begin = replace(begin, weights=w.with_first(w.first[some]))
@@ -323,7 +325,7 @@ class _Follower:
 
     def certify(self, found: _Found) -> tuple[Stage, Tensor]:
         """Return the stage, and the groups outside the working set that violate it."""
-        self.scores, missed = self.cache.scores(found.into, self.penalty, self.start)
+        self.scores, missed = self.cache.scores(found.into, self.penalty, self.start, LOOK * found.lam)
         outside = torch.ones(len(self.scores), dtype=torch.bool)
         inside = self.problem.grouping.groups_of(self.working.columns[: len(found.weights.first)])
         outside[inside - self.offset] = False
@@ -331,7 +333,7 @@ class _Follower:
         doubtful = (outside & (self.scores + missed > limit)).nonzero().squeeze(1)
         sure = outside.clone()
         sure[doubtful] = False
-        largest = float(self.scores[sure].max()) + missed if bool(sure.any()) else 0.0
+        largest = max(found.zeros, float(self.scores[sure].max()) + missed if bool(sure.any()) else 0.0)
         violating = doubtful[:0]
         if len(doubtful):
             exact = self.exact(doubtful + self.offset, found.into)

@@ -72,12 +72,13 @@ def whitening(free: Tensor) -> Tensor:
         If an unpenalised column is constant or a combination of the others.
     """
     whole = with_constant(free)
-    q, r = torch.linalg.qr(whole)
+    r = torch.linalg.qr(whole).R
     size = r.diagonal().abs() / torch.linalg.vector_norm(whole, dim=0)
     if bool((size < 1e-8).any()):
         raise InputError("an unpenalised column is constant or a combination of others; expected none: name fewer")
-    inverse: Tensor = torch.linalg.solve_triangular(r, torch.eye(len(r), dtype=torch.float64), upper=True)
-    return inverse * len(free) ** 0.5
+    one = torch.eye(len(r), dtype=torch.float64) * len(free) ** 0.5
+    inverse: Tensor = torch.linalg.solve_triangular(r, one, upper=True)
+    return inverse
 
 
 def make_problem(

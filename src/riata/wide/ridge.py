@@ -1,7 +1,7 @@
 """Ridge over all columns: the first layer is a combination of rows, so n numbers a unit say everything.
 
-At a stationary point of ``mean loss + lam/2 ||first||^2`` the first layer is ``-X'D / lam`` with D = dL/dZ: it lies in the
-span of ``X'Q`` for any Q whose span holds D (the representer theorem, Kimeldorf & Wahba 1971). So the columns are
+At a stationary point of ``mean loss + lam/2 ||first||^2`` the first layer is ``-X'D / lam`` with D = dL/dZ: it lies in
+the span of ``X'Q`` for any Q whose span holds D (the representer theorem, Kimeldorf & Wahba 1971). So the columns are
 replaced by ``E = K Q R^-1`` with ``K = X X'`` and ``Q'K Q = R'R``: a ridge on few inputs with the same value of the
 penalty. Where D leaves the span, its largest missing directions are added, until what is left is below the tolerance.
 """
@@ -58,7 +58,10 @@ class RidgeStage:
 
 @dataclass(frozen=True, eq=False)
 class RidgePath:
-    """Solutions from the largest strength down, and what they cost. ``scale`` is ``D'K D / (n ||D||^2)`` at the null."""
+    """Solutions from the largest strength down, and what they cost.
+
+    ``scale`` is ``D'K D / (n ||D||^2)`` for D without inputs.
+    """
 
     scale: float
     stages: tuple[RidgeStage, ...]
@@ -155,9 +158,7 @@ class _Ridge:
         self.coefficients = torch.zeros(0, problem.spec.first_width, dtype=torch.float64)
         self.passes = 0
 
-    def path(
-        self, shares: Sequence[float], most: int, watch: Callable[[RidgeStage], bool]
-    ) -> Asking[RidgePath]:
+    def path(self, shares: Sequence[float], most: int, watch: Callable[[RidgeStage], bool]) -> Asking[RidgePath]:
         x = self.problem.free.new_zeros(self.problem.n, 0)
         solution = solve(self.problem, x, Start(self.problem.start), L2(), 0.0, None, tol=2e-7, most=most)
         into = centred(self.problem.gradient(x, solution.weights).into)

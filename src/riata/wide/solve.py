@@ -74,7 +74,9 @@ def solve(
     most: int = 2000,
     tail: bool = False,
 ) -> Solution:
-    """Minimise over the working set x (n, m), None as groups if m = 0, to a residual of ``tol`` (units of the gradient, as lam).
+    """Minimise over the working set x (n, m) to a residual of ``tol`` (units of the gradient, as lam).
+
+    ``groups`` is None where m = 0.
 
     With ``tail`` the hidden biases and the output layer are trained too, every output's weights with norm at most 1.
     """

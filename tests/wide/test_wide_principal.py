@@ -1,0 +1,121 @@
+"""Principal directions: equal to numpy's SVD, shared passes change nothing, other rows leave no trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from riata.errors import InputError
+from riata.genome import Bed, Cohort, Dense, Joined, open_bed, simulate
+from riata.wide.principal import principal, principals, project
+
+K = 4
+
+
+def matrix(n: int = 60, p: int = 300, seed: int = 0) -> np.ndarray:
+    """Return numbers with six strong directions, and some missing."""
+    draw = np.random.default_rng(seed)
+    strong = draw.normal(size=(n, 6)) * 2.0 ** -np.arange(6)
+    x = strong @ draw.normal(size=(6, p)) * 4 + draw.normal(size=(n, p)) + 3
+    x[draw.random(x.shape) < 0.02] = np.nan
+    return x
+
+
+def standard(x: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return a matrix standardised by some rows, missing cells at their mean."""
+    mean = np.nanmean(x[train], 0)
+    filled = np.where(np.isnan(x), mean, x)
+    spread = np.where(np.ptp(filled[train], 0) > 1e-12, filled[train].std(0), 0)
+    return np.where(spread > 0, (filled - mean) / np.where(spread > 0, spread, 1), 0)
+
+
+def test_it_is_numpys_svd() -> None:
+    x = matrix()
+    u, s, _ = np.linalg.svd(standard(x, np.arange(60)), full_matrices=False)
+    found = principal(Dense.of(x), K, seed=0, passes=12)
+    np.testing.assert_allclose(found.values.numpy(), s[:K], rtol=1e-6)
+    sign = np.sign((found.left.numpy() * u[:, :K]).sum(0))
+    np.testing.assert_allclose(found.left.numpy(), u[:, :K] * sign, atol=1e-5)
+    np.testing.assert_allclose(found.scores.numpy(), u[:, :K] * sign * s[:K], atol=1e-4)
+
+
+def test_every_pass_brings_the_values_up_to_the_exact_ones() -> None:
+    x = Dense.of(matrix())
+    exact = torch.linalg.svdvals(x.columns(torch.arange(300)).double())[:K]
+    short = [float(((exact - principal(x, K, 0, passes).values) / exact).max()) for passes in (1, 2, 4)]
+    assert short[0] > short[1] > short[2] >= -1e-6
+    assert float((exact - principal(x, K, 0, 1).values).min()) > 0  # from below: a projection loses length
+
+
+def test_held_out_scores_are_the_direct_projection() -> None:
+    x = matrix()
+    train, other = np.arange(10, 50), np.r_[0:10, 50:60]
+    rows = torch.from_numpy(train)
+    found = principal(Dense.of(x).take(rows), K, seed=1, passes=12)
+    scores = project(Dense.of(x), rows, found).numpy()
+    z = standard(x, train)
+    direct = z @ (z[train].T @ found.left.numpy() / found.values.numpy())
+    np.testing.assert_allclose(scores[other], direct[other], atol=1e-5 * np.abs(direct).max())
+    np.testing.assert_allclose(scores[train], found.scores.numpy(), atol=1e-5 * np.abs(direct).max())
+
+
+def test_held_out_rows_leave_no_trace_in_the_others() -> None:
+    x = matrix()
+    rows = torch.arange(10, 50)
+    changed = x.copy()
+    changed[:10] = 40 + 7 * changed[:10]
+    before, after = (project(c := Dense.of(v), rows, principal(c.take(rows), K, 2, 6)) for v in (x, changed))
+    assert torch.equal(before[10:], after[10:])
+    assert not torch.allclose(before[:10], after[:10])
+
+
+def test_shared_passes_give_what_each_part_gives_alone() -> None:
+    parts = [Dense.of(matrix()).take(torch.arange(a, a + 40)) for a in (0, 10, 20)]
+    for part, found in zip(parts, principals(parts, K, 3, 3), strict=True):
+        alone = principal(part, K, 3, 3)
+        torch.testing.assert_close(found.values, alone.values, rtol=1e-12, atol=0)
+        torch.testing.assert_close(found.left, alone.left, rtol=1e-9, atol=1e-11)
+
+
+def test_genotypes_of_a_bed(tmp_path: Path) -> None:
+    simulate(tmp_path / "c", Cohort(people=80, variants=600, effects=2, background=5, missing=0.03, seed=1))
+    bed = open_bed(tmp_path / "c")
+    assert isinstance(bed, Bed)
+    rows = torch.arange(0, 60)
+    part = bed.take(rows)
+    found = principal(part, K, 0, passes=40)
+    exact = torch.linalg.svdvals(part.columns(torch.arange(600)).double())[:K]
+    np.testing.assert_allclose(found.values.numpy(), exact.numpy(), rtol=1e-3)
+    x, mean, scale = bed.columns(torch.arange(600)).numpy(), bed.mean.numpy(), bed.scale.numpy()
+    counts = np.where((x == 0) & (mean % 1 != 0), np.nan, (x * scale + mean).round())
+    z = standard(counts, rows.numpy())
+    direct = z @ (z[rows].T @ found.left.numpy() / found.values.numpy())
+    np.testing.assert_allclose(project(bed, rows, found).numpy(), direct, atol=2e-3 * np.abs(direct).max())
+
+
+def test_matrices_side_by_side_are_one_matrix() -> None:
+    x, rows = matrix(), torch.arange(10, 50)
+    names = [f"v{i}" for i in range(300)]
+    halves = Joined.of([Dense.of(x[:, :120], names[:120]), Dense.of(x[:, 120:], names[120:])])
+    whole = Dense.of(x)
+    scores, expected = (project(c, rows, principal(c.take(rows), K, 0, 12)) for c in (halves, whole))
+    torch.testing.assert_close(scores, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_a_direction_that_is_not_there_scores_zero() -> None:
+    x = np.outer(np.arange(12.0), np.ones(5))  # one direction only
+    rows = torch.arange(8)
+    found = principal(Dense.of(x).take(rows), 3, 0)
+    assert found.values[1:].tolist() == [0.0, 0.0]
+    scores = project(Dense.of(x), rows, found)
+    assert float(scores[:, 0].abs().max()) > 1
+    assert scores[:, 1:].eq(0.0).all()
+
+
+@pytest.mark.parametrize(("k", "passes"), [(0, 3), (61, 3), (2, 0)])
+def test_impossible_sizes_are_refused(k: int, passes: int) -> None:
+    with pytest.raises(InputError, match="expected 1 to 60 directions"):
+        principal(Dense.of(matrix()), k, 0, passes)
