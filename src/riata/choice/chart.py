@@ -90,6 +90,8 @@ class Context:
     position : int array, shape (d,), optional
         File position of each column's variable among the ``n_columns`` inputs, needed where constant
         columns were dropped and pictures are to be found; default: the order of X.
+    n_encoded : int, optional
+        Encoded columns of the whole table, where X holds a sample of them.
     subsample : Evidence, optional
         From ``riata.choice.probes.subsample``; None says that all rows are used.
     resources : Resources, optional
@@ -111,6 +113,7 @@ class Context:
     scale: NDArray[np.floating[Any]] | None = None
     position: NDArray[np.integer[Any]] | None = None
     n_columns: int | None = None
+    n_encoded: int | None = None
     subsample: Evidence | None = None
     resources: Resources | None = None
     scores: Mapping[str, NDArray[np.floating[Any]]] | None = None

@@ -142,10 +142,14 @@ def strength_of(trials: Sequence[Sequence[Trial]], key: Key, *, sparsest: bool =
 
 
 def losses_along(trials: Sequence[Sequence[Trial]], key: Key) -> dict[int, float]:
-    """Return the mean validation loss of every step of a path that all folds reached, before it is relaxed."""
-    found: dict[int, list[float]] = {}
+    """Return the mean validation loss of every step of a path that all folds reached, by its best relaxed share."""
+    found: dict[tuple[int, float], list[float]] = {}
     for of in trials:
         for t in of:
-            if (t.view, t.penalty) == key and t.relaxed == 1.0:
-                found.setdefault(t.step, []).append(t.valid_loss)
-    return {step: float(np.mean(v)) for step, v in found.items() if len(v) == len(trials)}
+            if (t.view, t.penalty) == key:
+                found.setdefault((t.step, t.relaxed), []).append(t.valid_loss)
+    losses: dict[int, float] = {}
+    for (step, _), values in found.items():
+        if len(values) == len(trials):
+            losses[step] = min(losses.get(step, float("inf")), float(np.mean(values)))
+    return losses

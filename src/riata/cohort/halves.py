@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..choice.select import stability
 from ..data import Table
@@ -42,7 +41,7 @@ class Stability:
     Attributes
     ----------
     kept : tuple of ndarray
-        Variants that each half selected anywhere on its path.
+        Variants that each half selected anywhere on its path, in the order in which they entered.
     variants : int
         How many there are to select from.
     most : int
@@ -63,16 +62,20 @@ class Stability:
         """Return the variants of at least the threshold."""
         return [i for i, share in self.shares().items() if share >= THRESHOLD - 1e-9]
 
-    def agreement(self) -> float | None:
-        """Return the stability of the sets (Nogueira et al. 2018); None where no half selects anything."""
+    def agreement(self, size: int) -> float | None:
+        """Return the stability of the first ``size`` variants of each half; None where no half selects anything.
+
+        Nogueira, Sechidis & Brown 2018, equation 4. ``size`` is what the model keeps: all that a half ever selects are
+        more, so that no true variant is missed, and the last of them are mostly noise.
+        """
         if len(self.kept) < 2 or not any(map(len, self.kept)):
             return None
         alive = np.zeros((len(self.kept), self.variants), dtype=bool)
         for row, kept in enumerate(self.kept):
-            alive[row, kept] = True
+            alive[row, kept[: max(1, size)]] = True
         return float(stability(alive))
 
-    def facts(self, names: Sequence[str]) -> dict[str, Any]:
+    def facts(self, names: Sequence[str], size: int) -> dict[str, Any]:
         """Return plain values for ``decision.json``."""
         shares = self.shares()
         falsely = bound(self.most, self.variants, THRESHOLD, pairs=max(1, len(self.kept) // 2))
@@ -83,7 +86,7 @@ class Stability:
             "bound": float(falsely),
             "selected": [names[i] for i in self.selected()],
             "shares": {names[i]: share for i, share in list(shares.items())[:SHOWN]},
-            "agreement": self.agreement(),
+            "agreement": self.agreement(size),
         }
 
 
@@ -121,16 +124,18 @@ def kept_in_halves(
 def _half(fold: Fold, penalty: str, settings: Settings, most: int) -> Asking[np.ndarray]:
     """Follow the path of one half while the variants it ever kept are at most ``most``."""
     problem = fold.problem("combined" if fold.clinical else "genetic", settings)
-    ever = torch.zeros(0, dtype=torch.int64)
+    entered: list[int] = []
 
     def watch(stage: Stage) -> bool:
-        nonlocal ever
-        union: Tensor = torch.cat([ever, stage.columns[stage.columns >= fold.clinical]]).unique()
-        if len(union) > most:
+        own = stage.columns >= fold.clinical
+        norms = torch.linalg.vector_norm(stage.weights.first[own], dim=1)
+        order = stage.columns[own][torch.argsort(norms, descending=True, stable=True)].tolist()
+        new = [i for i in order if i not in entered]
+        if len(entered) + len(new) > most:
             return True
-        ever = union
-        return len(union) == most
+        entered.extend(new)
+        return len(entered) == most
 
     cache = Cache(problem.columns, problem.grouping)
     yield from follow(problem, by_name(penalty), cache, STRENGTHS, tol=10 * TOL, watch=watch)
-    return (ever - fold.clinical).numpy()
+    return np.array(entered, dtype=np.int64) - fold.clinical

@@ -21,7 +21,7 @@ RATIO = 0.06
 """Smallest strength of a path as a share of lam_max; held-out rows end it sooner."""
 RIDGE_SHARES = tuple(30 * 0.35**i for i in range(11))
 """Strengths of L2 as shares of its scale."""
-RELAXED = (1.0, 0.25)
+RELAXED = (1.0, 0.1)
 """Shares of the selecting strength that are judged; below 1 the network is fitted again on what was selected."""
 PATIENCE = 5
 """Strengths without a better held-out loss after which a path ends."""

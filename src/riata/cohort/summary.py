@@ -139,7 +139,7 @@ def selection(found: Found) -> dict[str, Any]:
     stable = found.stable
     names = found.study.variants.names
     shares = {} if stable is None else {names[i]: round(s, 4) for i, s in list(stable.shares().items())[:60]}
-    agreement = None if stable is None else stable.agreement()
+    agreement = None if stable is None else stable.agreement(len(kept_variants(found)[0]))
     return {"shares": shares, "stability": 1.0 if agreement is None else round(agreement, 4),
             "networks": 0 if stable is None else len(stable.kept)}  # fmt: skip
 
@@ -173,7 +173,7 @@ def warnings(found: Found) -> list[str]:
     """Return what a reader should know."""
     said = [*found.study.table.warnings, *found.study.said, *found.verdict.warnings]
     stable = found.stable
-    agreement = None if stable is None else stable.agreement()
+    agreement = None if stable is None else stable.agreement(len(kept_variants(found)[0]))
     if agreement is not None and agreement < POOR:
         said.append(
             f"the selected variants are unstable over half-samples ({agreement:.2f} of 1): do not read the list as a"
@@ -195,7 +195,7 @@ def cohort_facts(found: Found) -> dict[str, Any]:
         "views": {view: view_facts(found, view) for view in VIEWS},
         "picks": {view: found.verdict.views.means.get(view) for view in found.comparison.views},
         "clusters": cluster_facts(found, groups, ids),
-        "stability": None if found.stable is None else found.stable.facts(study.variants.names),
+        "stability": None if found.stable is None else found.stable.facts(study.variants.names, len(ids)),
         "certificate": {
             "outside": max(s.outside for s in found.fitted.stages),
             "inside": max(s.residual for s in found.fitted.stages),

@@ -53,7 +53,7 @@ def context_of(fold: Fold, scores: dict[str, np.ndarray], options: Options, fold
         group=group,
         task=fold.table.task,
         n_rows=n,
-        n_columns=p,
+        n_encoded=p,
         resources=Resources(True, "every path is followed on all variants"),
         scores=scores,
         folds=folds,

@@ -10,7 +10,8 @@ from riata.genome.joined import Joined
 from riata.genome.lockstep import dots, grams, takes
 from riata.genome.parquet import open_wide
 from riata.genome.plink import Samples, Variants, read_bim, read_fam
-from riata.genome.simulate import Cohort, Truth, simulate
+from riata.genome.scenario import Cohort
+from riata.genome.simulate import Truth, simulate
 from riata.genome.whole import Whole
 
 __all__ = [

@@ -28,13 +28,15 @@ def stability_data(summary: Data, figures: Data) -> dict[str, Any] | None:
         return None
     all_kept = all(share == 1 for share in shares.values())
     differ = any(0 < share < 1 for share in shares.values())
+    cohort = summary.get("cohort")
     unstable = agreement is not None and agreement < POOR and differ
     norms = summary.get("norms") or {}
     order = sorted(shares, key=lambda name: (-shares[name], -(norms.get(name) or 0.0)))
     return {
         "rows": [] if unstable else [_row(name, shares[name], networks) for name in order[:SHOWN]],
         "shown": 0 if unstable else min(SHOWN, len(order)),
-        "of": len(order),
+        "of": cohort["variants"] if cohort else len(order),
+        "what": "half-samples" if cohort else "networks",
         "selected": sum(share >= SELECTED for share in shares.values()),
         "networks": networks,
         "stability": agreement,
@@ -66,11 +68,11 @@ def draw_stability(data: Data) -> Chart:
         opacity=fading(),
         tooltip=[
             alt.Tooltip("variable:N"),
-            alt.Tooltip("share:Q", format=".2f", title=f"share of {data['networks']} networks"),
+            alt.Tooltip("share:Q", format=".2f", title=f"share of {data['networks']} {data['what']}"),
             *(alt.Tooltip(f"{k}:Q", format=".2f") for k in ("low", "high")),
         ],
     )
-    title = f"share of {data['networks']} networks that keep the variable, 95% interval"
+    title = f"share of {data['networks']} {data['what']} that keep the variable, 95% interval"
     scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(tickCount=5)
     threshold = alt.Chart(inline([{"at": SELECTED, "text": f"selected from {SELECTED}"}])).encode(x="at:Q")
     return (
@@ -102,14 +104,14 @@ def _not_shown(data: Data) -> str:
 
 def stability_message(data: Data) -> str:
     """Say how many variables are selected and how far the networks agree."""
-    networks, of = data["networks"], data["of"]
+    networks, of = f"{data['networks']} {data['what']}", f"{data['of']:,}"
     if data["unstable"]:
-        return f"{_not_shown(data)} The {networks} networks keep different variables."
+        return f"{_not_shown(data)} The {networks} keep different variables."
     if data["all_kept"]:
-        return f"All {networks} networks keep every one of the {of} variables: nothing is selected."
+        return f"All {networks} keep every one of the {of} variables: nothing is selected."
     agreement = "" if data["stability"] is None else f" Stability of the selection is {data['stability']:.2f} of 1."
-    cut = f" The {data['shown']} most often kept of {of} are shown." if data["shown"] < of else ""
-    kept = f"{data['selected']} of {of} variables are kept by at least {SELECTED:.0%} of {networks} networks."
+    cut = f" The {data['shown']} most often kept of {of} are shown." if data["shown"] < data["of"] else ""
+    kept = f"{data['selected']} of {of} variables are kept by at least {SELECTED:.0%} of {networks}."
     return kept + agreement + cut
 
 
@@ -119,7 +121,7 @@ PLOT = Plot(
     data=stability_data,
     draw=draw_stability,
     message=stability_message,
-    how="Each dot is the share of the networks of all folds and seeds that keep the variable, with Wilson's 95% "
-    "interval. The networks share rows, so the true uncertainty is somewhat larger. Variables right of the dashed "
-    "line are selected.",
+    how="Each dot is the share of the networks of all folds and seeds (with genotypes of half-samples) that keep the "
+    "variable, with Wilson's 95% interval. The networks share rows, so the true uncertainty is somewhat larger. "
+    "Variables right of the dashed line are selected.",
 )

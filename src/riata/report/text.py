@@ -126,6 +126,11 @@ def view_lines(summary: Mapping[str, Any]) -> list[str]:
     return [f"Cohort        {cohort['people']:,} people; {', '.join(each) or 'no views'} with {NAMES[penalty]}"]
 
 
+def of_what(summary: Mapping[str, Any]) -> str:
+    """Say what the KKT residual is of: with genotypes the selection is certified, which a relaxed fit then follows."""
+    return "lam of the selecting path, over all variants" if summary.get("cohort") else "at the weights handed back"
+
+
 def render_text(summary: Mapping[str, Any]) -> str:
     """Return the decision in about ten lines."""
     metric, table = summary["metric"], summary["table"]
@@ -145,8 +150,9 @@ def render_text(summary: Mapping[str, Any]) -> str:
         f"{NAMES.get(summary['classic']['penalty'], 'was not walked')}",
         f"Trained       {summary['fits']} networks, {summary['failed_fits']} failed, on {table['rows']} rows, "
         f"in {summary['seconds']:.1f} s",
-        f"Certificate   KKT residual {residual(summary['kkt_max'])} at the weights handed back; lam "
-        f"{'-' if v['penalty'] == 'none' else format(v['lam'], '.3g')}; 0 is stationary, early stopping leaves more",
+        f"Certificate   KKT residual {residual(summary['kkt_max'])} {of_what(summary)}; lam "
+        f"{'-' if v['penalty'] == 'none' else format(v['lam'], '.3g')}; 0 is stationary"
+        + ("" if summary.get("cohort") else ", early stopping leaves more"),
     ]
     for warning in summary["warnings"][:SHOWN]:
         lines.append(f"Note          {warning}")

@@ -133,18 +133,23 @@ def following(summary: Data, figures: Data | None) -> list[dict[str, str]]:
     """Return what to do next: a reason and the exact command."""
     command = (figures or {}).get("command") or f"riata choose TABLE --target {shlex.quote(summary['table']['target'])}"
     folder = shlex.quote(folder_of(command, summary["table"]["name"]))
-    steps = [("Predict new rows with the model of this run.", f"riata predict {folder} NEW.csv --to predictions.csv")]
+    genes = " --genotypes NEW.bed" if summary.get("cohort") else ""
+    again = f"riata predict {folder} NEW.csv{genes} --to predictions.csv"
+    steps = [("Predict new rows with the model of this run.", again)]
     options = summary.get("options") or {}
     if left_out(summary):
         seconds = max(240.0, 4 * float(options.get("budget") or 240))
         steps.append(("Give it more time: something was left out.", changed(command, "--budget", f"{seconds:.0f}s")))
-    elif compared(summary) and summary["evidence"] in ("tied", "leaning"):
+    elif not genes and compared(summary) and summary["evidence"] in ("tied", "leaning"):
         more = max(5, 2 * int(options.get("repeats") or 1))
         steps.append(("Repeat the folds, to tell the contenders apart.", changed(command, "--repeats", str(more))))
     if options.get("goal") != "selection" and len(summary["kept"]) > 1:
         steps.append(("Look for fewer variables.", changed(command, "--goal", "selection")))
     if options.get("no_validation"):
         steps.append(("Compare the candidates on this table.", without(command, "--no-validation")))
+    if genes:
+        check = f"riata certify {folder} TABLE --genotypes FILE"
+        steps.append(("Compute the certificate again, in float64 over all variants.", check))
     steps.append(("See what the model keeps, in the terminal.", f"riata inspect {folder}"))
     return [{"why": why, "command": typed} for why, typed in steps]
 

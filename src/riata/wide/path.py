@@ -31,7 +31,7 @@ AHEAD = 4
 """Strengths solved before one pass certifies them."""
 LEAST_WORKING = 256
 """Variables that the working set may always hold."""
-LOOK = 0.5
+LOOK = 0.6
 """Scores below this part of lam are known as bounds only: they neither enter nor are proposed next."""
 DOUBT = 4096
 """Columns that are computed exactly at a time."""

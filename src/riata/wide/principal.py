@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from riata.errors import InputError
-from riata.genome import Bed, Columns, Dense, Joined, grams
+from riata.genome import Columns, grams
 
 __all__ = ["Principal", "principal", "principals", "project", "projections"]
 
@@ -114,7 +114,7 @@ def projections(everyone: Columns, parts: Sequence[tuple[Tensor, Columns, Princi
         real = found.values > 0
         right = torch.where(real, found.left / torch.where(real, found.values, 1.0), 0.0)
         padded = right.new_zeros(everyone.n, right.shape[1]).index_add_(0, rows, right)
-        jobs.append((_on_scale_of(columns, everyone), padded))
+        jobs.append((everyone.like(columns), padded))
     return grams(jobs)
 
 
@@ -135,13 +135,3 @@ def _leading(basis: Tensor, product: Tensor, k: int) -> Principal:
     values = squares.flip(0)[:k].clamp(min=0).sqrt()
     values = torch.where(values > LEAST * values[:1], values, 0.0)
     return Principal(left * torch.where(top < 0, -1.0, 1.0), values)
-
-
-def _on_scale_of(part: Columns, everyone: Columns) -> Columns:
-    """Return all rows standardised by the means and scales of a part of them."""
-    if isinstance(everyone, Bed | Dense):
-        return replace(everyone, mean=part.mean, scale=part.scale)
-    if isinstance(everyone, Joined) and isinstance(part, Joined):
-        pieces = (_on_scale_of(*pair) for pair in zip(part.pieces, everyone.pieces, strict=True))
-        return replace(everyone, pieces=tuple(pieces))
-    raise InputError(f"columns of {type(everyone).__name__}; expected Bed, Dense or Joined: their means can be given")

@@ -75,7 +75,7 @@ def branch_sparse(evidence: Evidence) -> str:
 
 def probe_wide(context: Context) -> Evidence:
     """Return encoded columns over training rows of the whole table: d / n."""
-    d = context.X.shape[1]
+    d = context.n_encoded or context.X.shape[1]
     return Evidence(d / max(1, context.rows), detail={"columns": d, "rows": context.rows}, cost="a count")
 
 
