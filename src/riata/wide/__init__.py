@@ -9,6 +9,7 @@ from riata.wide.grouping import Grouping, entering
 from riata.wide.network import Weights
 from riata.wide.path import Stage, WidePath, follow, geometric
 from riata.wide.problem import Problem, make_problem
+from riata.wide.ridge import RidgePath, RidgeStage, follow_ridge
 from riata.wide.solve import Solution, Start, solve
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Gram",
     "Grouping",
     "Problem",
+    "RidgePath",
+    "RidgeStage",
     "Solution",
     "Stage",
     "Start",
@@ -27,6 +30,7 @@ __all__ = [
     "certify",
     "entering",
     "follow",
+    "follow_ridge",
     "geometric",
     "make_problem",
     "one",

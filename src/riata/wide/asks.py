@@ -86,11 +86,19 @@ def centred(right: Tensor) -> Tensor:
     return wide - wide.mean(0, keepdim=True)
 
 
-def leading(rest: Tensor, least: float) -> Tensor:
-    """Return orthonormal directions (n, r) that leave less than ``least`` (largest singular value) of rest (n, k)."""
+def leading(given: Tensor, q: Tensor, least: float, most: int | None = None) -> Tensor:
+    """Return directions (n, r), orthonormal and orthogonal to q (n, k), that hold what q misses of the given (n, w).
+
+    What they leave has no singular value above ``least``, unless more than ``most`` were needed: then the largest are
+    returned. Projections are taken twice: once leaves, relative to a small rest, much of q in it.
+    """
+    rest = given - q @ (q.T @ given)
+    rest = rest - q @ (q.T @ rest)
     values, vectors = torch.linalg.eigh(rest.T @ rest)
     keep = values.clamp(min=0).sqrt() > least
     if not bool(keep.any()):
         return rest[:, :0]
-    directions: Tensor = torch.linalg.qr(rest @ vectors[:, keep])[0]
-    return directions
+    found: Tensor = torch.linalg.qr(rest @ (vectors[:, keep] if most is None else vectors[:, keep][:, -most:]))[0]
+    for _ in range(2):
+        found = torch.linalg.qr(found - q @ (q.T @ found))[0]
+    return found

@@ -49,9 +49,7 @@ class Cache:
     def learn(self, slopes: list[Tensor], lams: list[float], penalty: Penalty) -> Asking[None]:
         """Ask for the directions that are missing to represent some D (n, w), each beside its strength."""
         scaled = torch.cat([centred(d) / (lam * per_lam(penalty)) for d, lam in zip(slopes, lams, strict=True)], 1)
-        rest = scaled - self.q @ (self.q.T @ scaled)
-        rest = rest - self.q @ (self.q.T @ rest)
-        more = leading(rest, self.missed / self.root)
+        more = leading(scaled, self.q, self.missed / self.root)
         if not more.shape[1]:
             return
         more = more.float()

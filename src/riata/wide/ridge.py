@@ -174,16 +174,16 @@ class _Ridge:
                 rest = into - self.q @ (self.q.T @ into)
                 size = float(torch.linalg.matrix_norm(into, 2))
                 left = float(torch.linalg.matrix_norm(rest, 2)) / max(size, 1e-300)
-                if left <= self.tol or not (yield from self.add(rest, size)):
+                if left <= self.tol or not (yield from self.add(into, size)):
                     break
             stages.append(self.stage(share * scale, solution, left))
             if watch(stages[-1]):
                 break
         return RidgePath(scale, tuple(stages), self.passes, self.q.shape[1])
 
-    def add(self, rest: Tensor, size: float) -> Asking[bool]:
-        """Ask for ``K Q`` of the largest directions of rest (n, k) that count beside ``size``."""
-        more = leading(rest, 0.5 * self.tol * size)[:, -MORE:]
+    def add(self, into: Tensor, size: float) -> Asking[bool]:
+        """Ask for ``K Q`` of the largest directions that are missing of ``into`` (n, w) and count beside ``size``."""
+        more = leading(into, self.q, 0.5 * self.tol * size, MORE)
         if not more.shape[1]:
             return False
         more = more.float()
