@@ -203,7 +203,6 @@ BAD: dict[str, tuple[Callable[[], Any], tuple[str, ...], str]] = {
     "unknown unpenalised": (lambda: None, ("--unpenalised", "agee"), "did you mean 'age'"),
     "picture": (lambda: None, ("--picture", "4x5"), "--picture does not apply with --genotypes"),
     "budget": (lambda: None, ("--budget", "1m"), "--budget does not apply with --genotypes"),
-    "resume": (lambda: None, ("--resume",), "--resume does not apply with --genotypes"),
     "no validation": (lambda: None, ("--no-validation",), "--no-validation does not apply with --genotypes"),
     "two layers": (lambda: None, ("--hidden", "8,8"), "--hidden 8,8 does not apply with --genotypes"),
     "not at this size": (lambda: None, ("--penalties", "l1,sparse_group_lasso"), "sparse_group_lasso does not apply"),
@@ -219,11 +218,11 @@ def test_bad_genotypes_are_one_line(riata: Run, files: Path, calls: Calls, name:
     assert calls.made == []
 
 
-def test_a_stopped_run_with_genotypes_does_not_promise_to_go_on() -> None:
+def test_a_stopped_run_with_genotypes_can_go_on() -> None:
     stopped = [
         judge(KeyboardInterrupt(), 2, words) for words in (["choose", "t.csv"], list(ASK), ["demo", "case-study"])
     ]
-    assert ["--resume" in said for _, said in stopped] == [True, False, False]
+    assert ["--resume" in said for _, said in stopped] == [True, True, True]
     assert [code for code, _ in stopped] == [130] * 3
 
 
@@ -251,7 +250,7 @@ def test_the_case_study_is_simulated_once(riata: Run, calls: Calls) -> None:
     code, _, err = riata(*words)
     assert code == 0 and "simulating" not in err
     assert {name: (Path("o") / name).read_bytes() for name in made} == made
-    simulate(Path("again"), Cohort.scenario("B", people=60, variants=150, background=130, seed=3))
+    simulate(Path("again"), Cohort.scenario("B", people=60, variants=150, background=130, named=True, seed=3))
     assert Path("again.bed").read_bytes() == made["cohort.bed"] and Path("again.csv").read_bytes() == made["cohort.csv"]
     err = refused(riata, *words[:-1], "4")
     assert "other settings" in err
@@ -263,7 +262,6 @@ def test_what_a_demo_cannot_do(riata: Run, calls: Calls) -> None:
     assert "takes no --variants" in refused(riata, "demo", "--variants", "1000")
     assert "takes no --patients" in refused(riata, "demo", "overfit", "--patients", "100")
     assert "--picture does not apply" in refused(riata, "demo", "case-study", "--picture", "4x5")
-    assert "--resume does not apply" in refused(riata, "demo", "case-study", "--resume")
     assert "from 100 to" in refused(riata, "demo", "case-study", "--variants", "7")
     huge = ("demo", "case-study", "--variants", 10**9, "--patients", 10**8, "--out", "o")
     assert "GiB free" in refused(riata, *huge, code=3)

@@ -31,8 +31,6 @@ def case_study(given: Given, options: Options, groups: dict[str, str] | None) ->
     from ..api import check_cohort_options
 
     check_cohort_options(options, groups)
-    if given["resume"]:
-        raise InputError("--resume does not apply to the case study: only its files are kept; leave --resume out")
     folder = out_folder(given["out"], "case-study")
     simulated(folder, cohort_of(given), given["quiet"])
     files = {"table": str(folder / "cohort.csv"), "genotypes": str(folder / "cohort.bed")}
@@ -45,7 +43,8 @@ def cohort_of(given: Given) -> Cohort:
 
     variants, people = given["variants"] or VARIANTS, given["patients"] or PATIENTS
     weak = min(Cohort.background, variants - STRONG)
-    return Cohort.scenario(SCENARIO, people=people, variants=variants, background=weak, seed=given["seed"] or 0)
+    size = {"people": people, "variants": variants, "background": weak}
+    return Cohort.scenario(SCENARIO, **size, named=True, seed=given["seed"] or 0)
 
 
 def simulated(folder: Path, cohort: Cohort, quiet: bool = False) -> None:

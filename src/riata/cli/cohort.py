@@ -27,8 +27,6 @@ def choose_cohort(
     from .choose import facts_of, run_and_write
 
     check_cohort_options(options, groups)
-    if given["resume"]:
-        raise InputError("--resume does not apply with --genotypes: nothing is kept on the way; leave --resume out")
     out_folder(given["out"], "cohort")
     study = study_of({**given, **(named or {})}, options.processes)
     typed = {f.name: getattr(options, f.name) for f in fields(options)}

@@ -59,13 +59,12 @@ def judge(error: BaseException, signal_number: int, words: Sequence[str]) -> tup
 
 
 def resumable(words: Sequence[str]) -> bool:
-    """Return whether a command can go on with ``--resume``: with genotypes nothing is kept on the way.
+    """Return whether a command can go on with ``--resume``.
 
-    >>> resumable(["choose", "t.csv"]), resumable(["choose", "t.csv", "--genotypes=a.bed"])
+    >>> resumable(["choose", "t.csv"]), resumable(["predict", "out", "t.csv"])
     (True, False)
     """
-    genotypes = any(word == "case-study" or word.startswith("--genotypes") for word in words)
-    return bool(words) and words[0] in RESUMABLE and not genotypes
+    return bool(words) and words[0] in RESUMABLE
 
 
 def usage(error: BaseException, words: Sequence[str]) -> str:

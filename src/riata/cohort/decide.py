@@ -14,6 +14,7 @@ from ..choice.decide import Progress, quiet
 from ..choice.decision import Decision
 from ..choice.look import LEAST_CLASS, LEAST_ROWS
 from ..choice.options import Options
+from ..choice.plan_memory import Notes
 from ..choice.prepare import SEAL_FROM, SEALED
 from ..choice.score import METRICS, bootstrap, score
 from ..data import fold_ids, seal
@@ -28,12 +29,13 @@ from .figures import figures_of
 from .fold import Fold, folds_of
 from .halves import PAIRS, Stability, half_splits, most_selected
 from .refit import Fitted, Recipe, fit, model_of
+from .representation import learned
 from .settings import PATIENCE, settings_of
 from .study import Study
 from .summary import Found, summarize
 from .trial import Trials
 from .verdict import Verdict, settle
-from .work import Material, halves, trials
+from .work import Material, Office, halves, trials
 
 __all__ = ["decide_study"]
 
@@ -55,7 +57,7 @@ def decide_study(
     options : Options
     progress : Progress
     keep : Keep, optional
-        Not used yet: a study is decided anew.
+        Remembers finished folds and half-samples, so that a run that was stopped goes on where it was.
 
     Raises
     ------
@@ -71,9 +73,14 @@ def decide_study(
     pool = np.flatnonzero(~sealed)
     splits = splits_of(study, pool, options)
     clock.mark("looking at the table")
-    found = trials(material, splits, options.processes, lambda done, of: progress("following paths", done, of))
+    notes = keep if isinstance(keep, Notes) else None
+    following = Office(options.processes, lambda done, of: progress("following paths", done, of), notes)
+    found = trials(material, splits, following)
     comparison = compare_views(table, splits, found)
     clock.mark("comparing views and penalties")
+    progress("learning a representation", 0, 1)
+    representation, left_out = learned(table, study.variants, np.flatnonzero(sealed), options)
+    clock.mark("the learned representation")
     progress("refitting", 0, 1)
     nothing = np.zeros(0, dtype=np.int64)
     wanted = [Split(-1, pool, nothing, np.flatnonzero(sealed)), Split(-2, np.arange(table.n), nothing, nothing)]
@@ -83,7 +90,8 @@ def decide_study(
     fits: list[Fitted] = run([fit(fold, recipe, settings) for fold in folds])
     final = final_score(study, splits, found, folds[0] if sealed.any() else None, fits[0], options)
     clock.mark("refitting and scoring")
-    stable = stability(material, pool, verdict, options, progress)
+    office = replace(following, progress=lambda done, of: progress("half-samples", done, of))
+    stable = stability(material, pool, verdict, options, office)
     clock.mark("half-samples")
     model = model_of(folds[-1], fits[-1], recipe, study)
     losses = losses_along(found, (verdict.view, verdict.fitted))
@@ -91,10 +99,13 @@ def decide_study(
         study, options, settings, comparison, verdict, recipe, final, stable, folds[-1], fits[-1], splits, losses
     )
     figures = figures_of(every)
+    figures["cohort"] |= representation
     clock.mark("drawing the evidence together")
     figures["stages"] = [{"stage": stage, "seconds": round(spent, 2)} for stage, spent in clock.stages]
     population = Trials((), clock.seconds(), tuple(t for of in found for t in of))
-    return Decision(summarize(every, model, population, clock.seconds()), model, population, figures)
+    summary = summarize(every, model, population, clock.seconds())
+    summary["warnings"] += left_out
+    return Decision(summary, model, population, figures)
 
 
 def checked(study: Study, options: Options) -> None:
@@ -135,16 +146,12 @@ def recipe_of(verdict: Verdict, found: Sequence[Sequence[Any]], options: Options
     return Recipe(verdict.view, verdict.fitted, step, relaxed, PATIENCE)
 
 
-def stability(
-    material: Material, pool: np.ndarray, verdict: Verdict, options: Options, progress: Progress
-) -> Stability | None:
+def stability(material: Material, pool: np.ndarray, verdict: Verdict, options: Options, office: Office) -> Stability:
     """Return what complementary halves select, by the verdict's penalty where it leaves variables out."""
     penalty = verdict.fitted if by_name(verdict.fitted).sparse else STABLE
     most = most_selected(material.variants.p)
     splits = half_splits(material.table, pool, PAIRS, options.seed)
-    kept = halves(
-        material, splits, penalty, most, options.processes, lambda done, of: progress("half-samples", done, of)
-    )
+    kept = halves(material, splits, penalty, most, office)
     return Stability(tuple(kept), material.variants.p, most)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from ..choice.plan_memory import Notes
 from ..data import Table
 from ..genome import Columns
 from ..population.design import Split
@@ -18,13 +19,16 @@ from ..wide import run
 from .fold import folds_of
 from .halves import kept_in_halves
 from .measure import measure
+from .pieces import pack_halves, pack_trials, unpack_halves, unpack_trials
 from .settings import Settings
 from .trial import Trial
 
-__all__ = ["Material", "halves", "trials"]
+__all__ = ["Material", "Office", "halves", "trials"]
 
 T = TypeVar("T")
-TOGETHER = 10
+FOLDS_TOGETHER = 3
+"""Folds that share a pass. Pieces do not depend on the number of workers, so that no result does."""
+HALVES_TOGETHER = 10
 """Halves that share a pass; more would need more memory."""
 Progress = Callable[[int, int], None]
 
@@ -40,24 +44,29 @@ class Material:
     settings: Settings
 
 
-def trials(material: Material, splits: Sequence[Split], workers: int, progress: Progress) -> list[list[Trial]]:
+@dataclass(frozen=True)
+class Office:
+    """How pieces are worked on: processes, who is told, and what remembers them."""
+
+    workers: int
+    progress: Progress
+    notes: Notes | None = None
+
+
+def trials(material: Material, splits: Sequence[Split], office: Office) -> list[list[Trial]]:
     """Return the trials of every split."""
-    pieces = [list(splits[i::workers]) for i in range(min(workers, len(splits)))]
-    found = dict(_each(_measure, material, pieces, workers, progress))
-    return [found[i % len(pieces)][i // len(pieces)] for i in range(len(splits))]
+    found = _each(_measure, material, splits, FOLDS_TOGETHER, office, "trials", (pack_trials, unpack_trials))
+    return [of for piece in found for of in piece]
 
 
-def halves(
-    material: Material, splits: Sequence[Split], penalty: str, most: int, workers: int, progress: Progress
-) -> list[np.ndarray]:
+def halves(material: Material, splits: Sequence[Split], penalty: str, most: int, office: Office) -> list[np.ndarray]:
     """Return the variants that every half selects."""
-    size = min(TOGETHER, -(-len(splits) // workers))
-    pieces = [list(splits[a : a + size]) for a in range(0, len(splits), size)]
-    found = dict(_each(_Halves(penalty, most), material, pieces, workers, progress))
-    return [kept for i in range(len(pieces)) for kept in found[i]]
+    task, name = _Halves(penalty, most), f"halves by {penalty} up to {most}"
+    found = _each(task, material, splits, HALVES_TOGETHER, office, name, (pack_halves, unpack_halves))
+    return [kept for piece in found for kept in piece]
 
 
-def _measure(material: Material, splits: list[Split]) -> list[list[Trial]]:
+def _measure(material: Material, splits: Sequence[Split]) -> list[list[Trial]]:
     torch.set_num_threads(1)
     m = material
     folds = folds_of(m.table, m.variants, splits, m.unpenalised, m.scaling)
@@ -69,7 +78,7 @@ class _Halves:
     penalty: str
     most: int
 
-    def __call__(self, material: Material, splits: list[Split]) -> list[np.ndarray]:
+    def __call__(self, material: Material, splits: Sequence[Split]) -> list[np.ndarray]:
         torch.set_num_threads(1)
         m = material
         return kept_in_halves(
@@ -78,20 +87,37 @@ class _Halves:
 
 
 def _each(
-    task: Callable[[Material, list[Split]], T],
+    task: Callable[[Material, Sequence[Split]], T],
     material: Material,
-    pieces: Sequence[list[Split]],
-    workers: int,
-    progress: Progress,
-) -> Iterator[tuple[int, T]]:
-    """Yield the result of every piece with its number, in the order in which they end."""
-    if min(workers, len(pieces)) == 1:
-        for i, piece in enumerate(pieces):
-            yield i, task(material, piece)
-            progress(i + 1, len(pieces))
-        return
-    with ProcessPoolExecutor(min(workers, len(pieces)), get_context("spawn")) as pool:
-        numbers = {pool.submit(task, material, piece): i for i, piece in enumerate(pieces)}
-        for done, future in enumerate(as_completed(numbers), 1):
-            yield numbers[future], future.result()
-            progress(done, len(pieces))
+    splits: Sequence[Split],
+    size: int,
+    office: Office,
+    name: str,
+    packing: tuple[Callable[[T], bytes], Callable[[bytes], T]],
+) -> list[T]:
+    """Return the result of every piece of splits in order; one that is remembered is not done again."""
+    pieces = [splits[a : a + size] for a in range(0, len(splits), size)]
+    pack, unpack = packing
+    found: dict[int, T] = {}
+    for i in range(len(pieces)):
+        content = office.notes.recall(f"{name} {i}") if office.notes is not None else None
+        if content is not None:
+            found[i] = unpack(content)
+
+    def done(i: int, result: T) -> None:
+        found[i] = result
+        if office.notes is not None:
+            office.notes.remember(f"{name} {i}", pack(result))
+        office.progress(len(found), len(pieces))
+
+    left = [i for i in range(len(pieces)) if i not in found]
+    processes = min(office.workers, len(left))
+    if processes <= 1:
+        for i in left:
+            done(i, task(material, pieces[i]))
+    else:
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            numbers = {pool.submit(task, material, pieces[i]): i for i in left}
+            for future in as_completed(numbers):
+                done(numbers[future], future.result())
+    return [found[i] for i in range(len(pieces))]
