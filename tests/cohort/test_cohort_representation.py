@@ -13,25 +13,20 @@ import torch
 
 from riata.choice.options import Options
 from riata.choice.prepare import arena
-from riata.cohort.representation import (
-    MAPS,
-    PENALTIES,
-    VIEWS,
-    Representation,
-    joined,
-    representations,
-    spliced,
-    study_representation,
-)
+from riata.cohort.dimensions import Representation, joined, representations
+from riata.cohort.maps import MAPS, strongest
+from riata.cohort.representation import PENALTIES, VIEWS, learned, spliced, study_representation
 from riata.data import Table, make_table
 from riata.errors import InputError
 from riata.genome import Bed, Cohort, Dense, open_bed, simulate
+from riata.results import MemberResult
 from riata.wide.autoencoder import Autoencoder
 
 PEOPLE = 400
 OPTIONS = Options(folds=3, workers=1, seed=3, epochs=30)
 PLAN = Representation(Autoencoder(epochs=20), strengths=5)
 TINY = Representation(Autoencoder(dimensions=3, hidden=8, epochs=5), scores=6, passes=1, strengths=2)
+NOBODY = np.zeros(0, dtype=np.int64)
 QUICK = Options(folds=3, workers=1, epochs=4)
 
 Cohorts = tuple[Table, Bed]
@@ -217,6 +212,41 @@ def test_too_few_rows_are_said_and_not_trained() -> None:
     maps, views = study_representation(make_table(clinical, np.arange(40) % 2), variants, (), QUICK, TINY)
     assert views["combined"]["none"]["why_not"].startswith("40 rows")
     assert maps["maps"] == []
+
+
+def member(lam: float, fold: int, loss: float) -> MemberResult:
+    nothing = np.zeros(0)
+    return MemberResult("l1", lam, 0.0, fold, fold, 0, loss, loss, nothing, nothing, 0, 0, 0, 0.0, "ok")
+
+
+def test_a_map_takes_the_largest_strength_within_one_standard_error() -> None:
+    losses = {4.0: (0.9, 0.9, 0.9), 2.0: (0.6, 0.6, 0.6), 1.0: (0.4, 0.5, 0.6), 0.5: (0.5, 0.5, 0.53)}
+    members = [member(lam, fold, loss) for lam, each in losses.items() for fold, loss in enumerate(each)]
+    assert strongest(members) == [1.0, 0.5]  # least .5 at 1; its standard error .1 / sqrt(3) = .058 does not reach .6
+    nearer = [member(2.0, fold, 0.557) if m.lam == 2.0 else m for fold, m in enumerate(members)]
+    assert strongest(nearer) == [2.0, 1.0, 0.5]
+    assert strongest(members[:4]) == [2.0]  # only one fold knows it: no standard error, the least loss
+    diverged = [member(lam, fold, np.inf) for lam in (2.0, 1.0) for fold in range(3)]
+    assert strongest(diverged) == [2.0, 1.0]
+
+
+def test_views_in_other_processes_are_the_same() -> None:
+    clinical, variants = small()
+    table = make_table(clinical, np.arange(60) % 2)
+    assert learned(table, variants, NOBODY, QUICK, TINY) == learned(
+        table, variants, NOBODY, replace(QUICK, workers=2), TINY
+    )
+
+
+def test_what_cannot_be_learned_is_said() -> None:
+    clinical, variants = small()
+    table = make_table(clinical, np.arange(60) % 2)
+    figures, said = learned(table, variants, NOBODY, QUICK)
+    assert figures == {"representation": None, "representation_views": None}
+    assert said == [
+        "no representation was learned from the variants: 40 training rows in a fold; 20 dimensions want at least 80"
+    ]
+    assert learned(table, variants.take(torch.arange(50)), NOBODY, QUICK)[1][0].endswith("join them first")
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -14,7 +14,8 @@ from sklearn.linear_model import LogisticRegression
 
 from riata.errors import InputError
 from riata.genome import Cohort, join, open_bed, read_bim, read_fam, simulate
-from riata.genome.simulate import SCENARIOS, _acting, _genotypes
+from riata.genome.scenario import SCENARIOS
+from riata.genome.simulate import _acting, _genotypes
 
 SMALL = Cohort(people=203, variants=240, effects=5, background=30, background_share=0.1, missing=0.02, seed=4)
 

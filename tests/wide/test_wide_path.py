@@ -271,3 +271,23 @@ def test_wrong_arguments_are_refused(make, said):
     x, y = table(0)
     with pytest.raises(InputError, match=said):
         make(Dense.of(x), torch.as_tensor(y))
+
+
+def test_paths_that_share_a_cache_side_by_side_select_as_alone():
+    """What two paths ask for at the same time overlaps: it is stored once, and every certificate still holds."""
+    x, y = table(8, p=600)
+    columns = Dense.of(x)
+    problem = make_problem(columns, torch.as_tensor(y), loss_of("logistic"), hidden=4)
+    cache = Cache(columns, problem.grouping)
+    together = run([follow(problem, penalty, cache, geometric(8, 0.3)) for penalty in SPARSE])
+    gram = cache.q.T @ cache.q
+    assert float((gram - torch.eye(len(gram))).abs().max()) < 1e-5
+    exact = columns.columns(torch.arange(columns.p)).double().T @ cache.q
+    off = (exact - torch.cat(cache.products, 1).double()).abs().amax(0)
+    assert bool((off <= cache.error + 1e-4).all())
+    for penalty, path in zip(SPARSE, together, strict=True):
+        alone = one(follow(problem, penalty, Cache(columns, problem.grouping), geometric(8, 0.3)))
+        for a, b in zip(path.stages, alone.stages, strict=True):
+            assert set(a.columns.tolist()) == set(b.columns.tolist())
+            found = certify(problem, penalty, a)
+            assert found.outside < 1 + 4e-3 + 1e-5 and a.outside >= found.outside - 1e-4

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from riata.errors import InputError
-from riata.genome import Bed, Cohort, Dense, Joined, open_bed, simulate
+from riata.genome import Bed, Cohort, Columns, Dense, Joined, Whole, grams, open_bed, simulate
+from riata.genome.plink import write_bed, write_bim
 from riata.wide.principal import principal, principals, project
 
 K = 4
@@ -103,6 +104,39 @@ def test_matrices_side_by_side_are_one_matrix() -> None:
     whole = Dense.of(x)
     scores, expected = (project(c, rows, principal(c.take(rows), K, 0, 12)) for c in (halves, whole))
     torch.testing.assert_close(scores, expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["bed", "dense", "joined", "int8"])
+def test_held_out_rows_are_standardised_by_the_part(kind: str, tmp_path: Path) -> None:
+    counts = np.random.default_rng(3).integers(0, 3, (90, 40)).astype(np.int8)
+    counts[counts.cumsum(0) % 11 == 5] = -1
+    counts[4] = 2  # one value only
+    counts[5, :25] = 1  # one value only in the part
+    columns = opened(kind, counts, tmp_path)
+    x, rows = np.where(counts < 0, np.nan, counts).T.astype(float), np.arange(25)
+    like = columns.like(columns.take(torch.from_numpy(rows)))
+    direct = standard(x, rows)
+    np.testing.assert_allclose(like.columns(torch.arange(90)).numpy(), direct, atol=1e-5)
+    right = np.random.default_rng(4).normal(size=(40, 3))
+    np.testing.assert_allclose(like.dot(torch.from_numpy(right)).numpy(), direct.T @ right, atol=1e-3)
+    found = grams([(like, torch.from_numpy(right))])[0].numpy()
+    np.testing.assert_allclose(found, direct @ (direct.T @ right), atol=1e-5 * np.abs(found).max())
+    assert not torch.equal(like.scale, columns.scale)  # the columns that it was asked of stay as they are
+
+
+def opened(kind: str, counts: np.ndarray, folder: Path) -> Columns:
+    """Return counts (p, n), -1 where missing, as columns of some kind."""
+    if kind == "int8":
+        return Whole.of(counts)
+    cells = np.where(counts < 0, np.nan, counts).T.astype(np.float32)
+    if kind == "dense":
+        return Dense.of(cells)
+    write_bed(folder / "c.bed", [counts[30:] if kind == "joined" else counts])
+    count = 60 if kind == "joined" else 90
+    write_bim(folder / "c.bim", (("1", f"rs{i}", i + 1, "A", "C") for i in range(count)))
+    (folder / "c.fam").write_text("".join(f"F P{i} 0 0 0 1\n" for i in range(counts.shape[1])))
+    bed = open_bed(folder / "c")
+    return Joined.of([Dense.of(cells[:, :30]), bed]) if kind == "joined" else bed
 
 
 def test_a_direction_that_is_not_there_scores_zero() -> None:

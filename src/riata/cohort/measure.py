@@ -3,49 +3,73 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 import torch
 
 from ..penalties import L2, Penalty
-from ..wide import Asking, Cache, Problem, Solution, Stage, Start, follow, solve
-from ..wide.ridge import RidgeStage, follow_ridge
+from ..wide import Asking, Cache, Problem, RidgeStage, Solution, Stage, Start, follow, follow_ridge, run, solve
 from .fold import Fold
 from .settings import PATIENCE, RELAXED, RIDGE_SHARES, TOL, VIEWS, Settings
 from .trial import Trial, judged
 
 __all__ = ["measure", "relax", "unpenalised_fits"]
 
+ROWS_EACH = 10
+"""Rows that a kept column wants: a path ends where it keeps more columns than rows allow."""
 RELAX_STEPS = 60
 """Most iterations of a fit on selected variables."""
 FREE_STEPS = 300
 """Most iterations of a fit without a penalty, which has no strength to converge relative to."""
 
 
-def measure(fold: Fold, settings: Settings) -> Asking[list[Trial]]:
-    """Return the trials of a fold; all paths over the variants share what one of them learned."""
-    found: list[Trial] = []
+def measure(folds: Sequence[Fold], settings: Settings) -> list[list[Trial]]:
+    """Return the trials of every fold, in the order of views and penalties.
+
+    All paths of all folds run side by side and share their passes; those of one fold share what they learn.
+    """
+    jobs = [list(_jobs(fold, settings)) for fold in folds]
+    done = iter(run([job for of in jobs for job in of]))
+    return [[trial for _ in of for trial in next(done)] for of in jobs]
+
+
+def _jobs(fold: Fold, settings: Settings) -> Iterator[Asking[list[Trial]]]:
+    """Yield a fit for every view and penalty of a fold."""
     views = [view for view in VIEWS if fold.clinical or view == "genetic"]
-    caches: dict[str, Cache] = {}
+    caches: dict[bool, Cache] = {}
     for view in views:
         problem = fold.problem(view, settings)
         start = fold.clinical if view == "genetic" else 0
-        place = "clinical" if view == "clinical" else "variants"
-        cache = caches.setdefault(place, Cache(problem.columns, problem.grouping))
-        watch = _Watch(fold, view, problem, found)
+        cache = caches.setdefault(view == "clinical", Cache(problem.columns, problem.grouping))
         if "none" in settings.penalties and unpenalised_fits(problem, start):
-            watch.free(start)
+            yield _free(_Watch(fold, view, problem, L2()), start)
         for penalty in settings.sparse:
-            watch.begin(penalty)
-            yield from follow(
-                problem, penalty, cache, settings.shares, start=start, tol=TOL, most_kept=problem.n // 4, watch=watch
-            )
+            yield _sparse(_Watch(fold, view, problem, penalty), cache, start, settings)
         if "l2" in settings.penalties:
-            watch.begin(L2())
-            yield from follow_ridge(
-                problem, RIDGE_SHARES, start=start, onto=fold.everybody(view), rows=fold.train, watch=watch.ridge
-            )
-    return found
+            yield _ridge(_Watch(fold, view, problem, L2()), start)
+
+
+def _sparse(watch: _Watch, cache: Cache, start: int, settings: Settings) -> Asking[list[Trial]]:
+    problem = watch.problem
+    most = problem.n // ROWS_EACH
+    yield from follow(problem, watch.penalty, cache, settings.shares, start=start, tol=TOL, most_kept=most, watch=watch)
+    return watch.found
+
+
+def _ridge(watch: _Watch, start: int) -> Asking[list[Trial]]:
+    fold = watch.fold
+    everybody = fold.everybody(watch.view)
+    yield from follow_ridge(
+        watch.problem, RIDGE_SHARES, start=start, onto=everybody, rows=fold.train, watch=watch.ridge
+    )
+    return watch.found
+
+
+def _free(watch: _Watch, start: int) -> Asking[list[Trial]]:
+    watch.free(start)
+    return watch.found
+    yield  # a fit that asks for nothing
 
 
 def unpenalised_fits(problem: Problem, start: int) -> bool:
@@ -67,25 +91,21 @@ def relax(problem: Problem, penalty: Penalty, stage: Stage, share: float, tol: f
 class _Watch:
     """Judges every stage of a path and ends it when the held-out rows have not gained for a while."""
 
-    def __init__(self, fold: Fold, view: str, problem: Problem, found: list[Trial]):
-        self.fold, self.view, self.problem, self.found = fold, view, problem, found
+    def __init__(self, fold: Fold, view: str, problem: Problem, penalty: Penalty):
+        self.fold, self.view, self.problem, self.penalty = fold, view, problem, penalty
+        self.found: list[Trial] = []
         self.judge = fold.judge()
-        self.penalty: Penalty = L2()
         self.step = self.since = 0
-        self.best = math.inf
-
-    def begin(self, penalty: Penalty) -> None:
-        """Start a path."""
-        self.penalty, self.step, self.since, self.best = penalty, 0, 0, math.inf
+        self.best = [math.inf] * len(RELAXED)
 
     def __call__(self, stage: Stage) -> bool:
         """Judge a stage and what is fitted again on its variables."""
         losses = [self.add(self.penalty.name, fit, share) for share, fit in self.fits(stage)]
-        return self.ended(min(losses))
+        return self.ended(losses)
 
     def fits(self, stage: Stage) -> Iterator[tuple[float, Stage]]:
         yield 1.0, stage
-        if 0 < len(stage.columns) <= self.problem.n // 10:
+        if 0 < len(stage.columns) <= self.problem.n // ROWS_EACH:
             for share in RELAXED[1:]:
                 yield share, relax(self.problem, self.penalty, stage, share)
 
@@ -139,7 +159,7 @@ class _Watch:
                 stage.iterations,
             )
         )
-        return self.ended(valid)
+        return self.ended([valid])
 
     def free(self, start: int) -> None:
         """Fit all columns without a penalty."""
@@ -148,12 +168,17 @@ class _Watch:
         width = self.problem.spec.first_width
         weights = self.problem.start.with_first(x.new_zeros(len(ids), width))
         groups = self.problem.grouping.local(ids, width)
-        self.begin(L2())
         done = solve(self.problem, x, Start(weights), L2(), 0.0, groups, tol=1e-5, most=FREE_STEPS)
         self.add("none", Stage(0.0, ids, done.weights, done.residual, 0.0, 0, done.iterations), 1.0)
 
-    def ended(self, loss: float) -> bool:
+    def ended(self, losses: Sequence[float]) -> bool:
+        """Count the strengths since any of the fits, the path's own or one fitted again, was better than before.
+
+        Fitted again on few strong variables, a network is soon as good as these allow; the path's own loss still falls
+        while weaker ones come in.
+        """
+        gained = [loss < best - 1e-6 for loss, best in zip(losses, self.best, strict=False)]
+        self.best = [min(pair) for pair in zip_longest(losses, self.best, fillvalue=math.inf)]
         self.step += 1
-        self.since = 0 if loss < self.best - 1e-6 else self.since + 1
-        self.best = min(self.best, loss)
+        self.since = 0 if any(gained) else self.since + 1
         return self.since >= PATIENCE

@@ -2,82 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from riata.choice.decide import pick_device
 from riata.choice.figures.rounded import short
 from riata.choice.final import intervals
 from riata.choice.look import obstacle
 from riata.choice.options import Options
-from riata.choice.prepare import Arena, arena, encode
+from riata.choice.prepare import Arena, arena
 from riata.choice.score import METRICS
-from riata.choice.search import Plan, Search, best_setting, search, tuned
-from riata.choice.training import LEARNING_RATE, training_for
-from riata.data import Column, Table, fold_ids, layout
-from riata.data.table import content_hash
-from riata.engines import loss_for
+from riata.choice.search import Plan, Search, search, tuned
+from riata.choice.training import training_for
+from riata.cohort.dimensions import Floats, Ids, Representation, joined, representations, used_scores
+from riata.cohort.maps import explained, refitted, strongest
+from riata.data import Table, fold_ids, layout
 from riata.engines.threads import one_thread
-from riata.errors import InputError
-from riata.genome import Columns, takes
+from riata.errors import InputError, RiataError, one_line
+from riata.genome import Columns
 from riata.path.strengths import grid, lam_max, starting_point
 from riata.penalties import by_name
 from riata.population.body import BuiltIn
-from riata.population.design import Design, Member, Split, Training
-from riata.population.run import Blocks, Crew, fit_chunk, train_population
-from riata.wide.autoencoder import Autoencoder, learn_encoder
-from riata.wide.principal import principals, projections
+from riata.population.design import Training
+from riata.population.run import _main_hidden
 
-__all__ = ["MAPS", "PENALTIES", "VIEWS", "Representation", "joined", "representations", "study_representation"]
+__all__ = ["PENALTIES", "VIEWS", "learned", "study_representation"]
 
 VIEWS = ("clinical", "genetic", "combined")
 PENALTIES = ("none", "l2", "l1", "elastic_net", "group_lasso")
-MAPS = (("none", 0), ("l1", 0), ("l2", 0), ("elastic_net", 0), ("group_lasso", 0), ("group_lasso", 1))
-"""Penalty and seed of every map, in order."""
 NO_CLINICAL = "the table has no clinical column"
 
-Floats = NDArray[np.float64]
-Ids = NDArray[np.int64]
+Viewed = tuple[dict[str, Any], dict[str, list[float]]]
+"""Scores, and the strengths that a map may take, by penalty."""
 
 
-@dataclass(frozen=True)
-class Representation:
-    """How the dimensions are learned and compared.
-
-    Parameters
-    ----------
-    network : Autoencoder
-        Learns them from the principal scores.
-    scores, passes : int
-        Principal scores (at most a quarter of the training rows) and passes over the variants for them, >= 1.
-    strengths, seeds : int
-        Strengths of a penalty (>= 2) and networks of a fold and strength (>= 1).
-    effort : float
-        Share of the usual epochs, one of .25, .5 and 1.
-    """
-
-    network: Autoencoder = field(default_factory=Autoencoder)
-    scores: int = 32
-    passes: int = 2
-    strengths: int = 8
-    seeds: int = 1
-    effort: float = 0.25
-
-    def __post_init__(self) -> None:
-        least = (self.scores, self.passes, self.strengths - 1, self.seeds)
-        if min(least) < 1 or self.effort not in (0.25, 0.5, 1.0):
-            raise InputError(
-                f"{self.scores} scores, {self.passes} passes, {self.strengths} strengths, {self.seeds} seeds, effort"
-                f" {self.effort}; expected at least 1, 1, 2 and 1, and .25, .5 or 1"
-            )
+def learned(
+    table: Table, variants: Columns, sealed: Ids, options: Options, plan: Representation | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return what :func:`study_representation` adds to ``figures["cohort"]``, and a sentence where it adds nothing."""
+    try:
+        maps, views = study_representation(table, variants, sealed, options, plan)
+    except (RiataError, BrokenExecutor) as error:
+        maps, views = {"maps": [], "explained": one_line(error)}, {}
+    if maps["maps"]:
+        return {"representation": maps, "representation_views": views}, []
+    said = f"no representation was learned from the variants: {maps['explained']}"
+    return {"representation": None, "representation_views": None}, [said]
 
 
 def study_representation(
@@ -92,7 +70,8 @@ def study_representation(
     Strengths are tuned inside every outer fold and scored on its rows. The dimensions of a fold are learned from its
     training rows alone, see :func:`representations`. A map is the first layer (hidden units, then the linear part) of
     one network on all rows that are not sealed, with dimensions learned from the same rows, trained to the end of its
-    schedule at the strength with the least mean validation loss of the combined view.
+    schedule at the :func:`strongest` strength of the combined view that keeps something. Where there are too few
+    people, nothing is trained: ``explained`` and every ``why_not`` say so.
 
     Parameters
     ----------
@@ -122,90 +101,67 @@ def study_representation(
     pool = np.setdiff1d(np.arange(table.n), np.asarray(sealed, dtype=np.int64))
     if len(pool) < table.n:
         table, variants = table.take(pool), variants.take(torch.from_numpy(pool))
-    why = obstacle(table, options)
-    if why:
-        views = {view: {penalty: {"why_not": why} for penalty in PENALTIES} for view in VIEWS}
-        return {"rows": [], "genetic": 0, "maps": [], "explained": why}, views
     folds = fold_ids(table, options.folds, options.seed)
     trains = [np.flatnonzero(folds != k) for k in range(options.folds)]
+    why = obstacle(table, options) or too_few(plan, trains)
+    if why:
+        untrained = {view: {penalty: {"why_not": why} for penalty in PENALTIES} for view in VIEWS}
+        return {"rows": [], "genetic": 0, "maps": [], "explained": why}, untrained
     *codes, whole = representations(variants, [*trains, np.arange(table.n)], options.seed, plan)
-    views = {}
-    for view in VIEWS:
-        if view == "clinical" and not table.columns:
-            views[view] = {penalty: {"why_not": NO_CLINICAL} for penalty in PENALTIES}
-            continue
-        arms = spliced([joined(table, code, view) for code in codes], options, plan.seeds)
-        found = compared(arms, options, plan)
-        genetic = 0 if view == "clinical" else plan.network.dimensions
-        views[view] = {penalty: _scored(found, arms, penalty, genetic) for penalty in PENALTIES}
-    chosen = {p: best_setting(found.population.select(penalty=p))[0] for p in PENALTIES}  # of the combined view
     full = joined(table, whole)
+    views, maps = measured(table, codes, full, options, plan)
     reach = float(np.mean([code[folds == k].std(0).mean() for k, code in enumerate(codes)]))
     return {
         "rows": list(layout(full).columns),
         "genetic": plan.network.dimensions,
-        "maps": refitted(full, chosen, options, plan),
-        "explained": explained(plan, _scores(plan, trains), table.n, reach),
+        "maps": maps,
+        "explained": explained(plan, used_scores(plan, trains), table.n, reach),
     }, views
 
 
-@one_thread()
-def representations(variants: Columns, trains: Sequence[Ids], seed: int, plan: Representation) -> list[Floats]:
-    """Return the dimensions of all rows, (n, dimensions), once for each set of training rows.
-
-    Means, scales, principal directions, network and standardisation are learned from the training rows alone; other
-    rows are only passed through. The outcome is not an argument. All sets share the passes over the variants.
-
-    Where variants far outnumber people and no direction stands out, other rows lie nearer to 0 than training rows:
-    directions fitted to n people are partly those people. That is what a new person would get, so it is left so.
-    """
-    rows = [torch.from_numpy(train) for train in trains]
-    parts = takes(variants, rows)
-    found = principals(parts, _scores(plan, trains), seed, plan.passes)
-    some = [i for i, ids in enumerate(rows) if len(ids) < variants.n]  # all rows together have their scores already
-    passed = projections(variants, [(rows[i], parts[i], found[i]) for i in some])
-    scores = [principal.scores for principal in found]
-    for i, others in zip(some, passed, strict=True):
-        scores[i] = others
-    return [_encoded(s, ids, seed, plan.network) for s, ids in zip(scores, rows, strict=True)]
+def too_few(plan: Representation, trains: Sequence[Ids]) -> str:
+    """Return why there are too few people for that many dimensions, or "": four training rows for each."""
+    rows, d = min(map(len, trains)), plan.network.dimensions
+    return "" if rows >= 4 * d else f"{rows} training rows in a fold; {d} dimensions want at least {4 * d}"
 
 
-def _scores(plan: Representation, trains: Sequence[Ids]) -> int:
-    """Return how many principal scores are used."""
-    return max(1, min(plan.scores, min(map(len, trains)) // 4))
+def measured(
+    table: Table, codes: Sequence[Floats], full: Table, options: Options, plan: Representation
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the scores of every view under every penalty, and the maps; the views are spread over processes."""
+    wanted = ("combined", "genetic", "clinical") if table.columns else ("genetic",)  # the longest first
+    with ExitStack() as stack:
+        begin = _starter(stack, options, len(wanted))
+        jobs = [begin(viewed, table, codes, view, options, plan) for view in wanted]
+        first, chosen = jobs[0]()
+        maps = refitted(full, chosen, options, plan.effort)
+        found = dict(zip(wanted, [first, *(job()[0] for job in jobs[1:])], strict=True))
+    none = {penalty: {"why_not": NO_CLINICAL} for penalty in PENALTIES}
+    alike = {"clinical": none, "combined": found["genetic"]}  # without clinical columns
+    return {view: found[view] if view in found else alike[view] for view in VIEWS}, maps
 
 
-def _encoded(scores: Tensor, rows: Tensor, seed: int, network: Autoencoder) -> Floats:
-    code: Floats = learn_encoder(scores[rows], seed, network).encode(scores).numpy()
-    return code
+def _starter(stack: ExitStack, options: Options, jobs: int) -> Callable[..., Callable[[], Viewed]]:
+    """Return what begins a job in another process, or in this one where there are no others, and hands its result."""
+    workers = min(options.processes, jobs)
+    if workers == 1 or pick_device(options.device) != "cpu":
+        return partial
+    pool = stack.enter_context(ProcessPoolExecutor(workers, get_context("spawn")))
+
+    def begin(task: Callable[..., Viewed], *given: Any) -> Callable[[], Viewed]:
+        with _main_hidden():
+            return pool.submit(task, *given).result
+
+    return begin
 
 
-def joined(table: Table, code: Floats, view: str = "combined") -> Table:
-    """Return the table of a view: learned dimensions g01, g02, ... (n, d), then the clinical columns.
-
-    Examples
-    --------
-    >>> from riata.data import make_table
-    >>> table = make_table(np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2)
-    >>> [column.name for column in joined(table, np.zeros((20, 3))).columns]
-    ['g01', 'g02', 'g03', 'x1', 'x2']
-    """
-    taken = {column.name for column in table.columns}
-    names = [f"g{i + 1:02d}" for i in range(code.shape[1])]
-    while taken & set(names):
-        names = [f"{name}'" for name in names]
-    genetic = tuple(Column(name, "numeric") for name in names)
-    both = replace(
-        table,
-        columns=(*genetic, *table.columns),
-        values=np.hstack([code, table.values]),
-        inputs=(*names, *table.inputs),
-    )
-    if view == "clinical":
-        both = table
-    elif view == "genetic":
-        both = replace(table, columns=genetic, values=code, inputs=tuple(names))
-    return replace(both, sha256=content_hash(both))
+def viewed(table: Table, codes: Sequence[Floats], view: str, options: Options, plan: Representation) -> Viewed:
+    """Return the scores of one view under every penalty, and the strengths that a map may take, by penalty."""
+    arms = spliced([joined(table, code, view) for code in codes], options, plan.seeds)
+    found = compared(arms, options, plan)
+    genetic = 0 if view == "clinical" else plan.network.dimensions
+    scores = {penalty: _scored(found, arms, penalty, genetic) for penalty in PENALTIES}
+    return scores, {p: strongest(found.population.select(penalty=p)) for p in PENALTIES}
 
 
 def spliced(tables: Sequence[Table], options: Options, seeds: int) -> Arena:
@@ -230,11 +186,7 @@ def compared(arms: Arena, options: Options, plan: Representation) -> Search:
     """Train every penalty at its strengths on all folds."""
     training = training_for(options, len(arms.splits[0][2].train), plan.effort)
     strengths = {p: _strengths(arms, training, p, plan.strengths) for p in PENALTIES[1:]}
-    with ExitStack() as stack:
-        crew = None
-        if options.processes > 1 and arms.blocks.device == "cpu":
-            crew = stack.enter_context(Crew(arms.blocks, options.processes))
-        return search(arms, Plan(strengths, (0.0,)), training, partial(train_population, arms.blocks, crew=crew))
+    return search(arms, Plan(strengths, (0.0,)), training)
 
 
 def _strengths(arms: Arena, training: Training, name: str, length: int) -> Floats:
@@ -270,39 +222,3 @@ def _scored(measured: Search, arms: Arena, penalty: str, genetic: int) -> dict[s
         "kept_variants": short(np.mean([kept[:genetic].sum() for kept in used])),
         "kept_clinical": short(np.mean([kept[genetic:].sum() for kept in used])),
     }
-
-
-@one_thread()
-def refitted(table: Table, chosen: Mapping[str, float], options: Options, plan: Representation) -> list[dict[str, Any]]:
-    """Return :data:`MAPS`: the first layer of a network on all rows of a table, trained to the end of its schedule."""
-    everything, design = encode(table, np.arange(table.n), options.scaling), layout(table)
-    loss = loss_for(table.task, len(table.classes))
-    data = everything.x[None], everything.y[None]
-    blocks = Blocks(*data, design.group, design.variables, loss, pick_device(options.device))
-    nothing = np.zeros(0, dtype=np.int64)
-    split = Split(0, np.arange(table.n), nothing, nothing)
-    training = replace(training_for(options, table.n, plan.effort), early_stopping=False)
-    maps = []
-    for penalty, seed in MAPS:
-        member = Member(penalty, chosen[penalty], 0.0, 0, seed, LEARNING_RATE)
-        fitted, results = fit_chunk(blocks, Design((member,), (split,), training), [0])
-        maps.append({
-            "penalty": penalty,
-            "seed": seed,
-            "weights": short(fitted.params["first"][0].cpu().numpy() + 0.0),  # no -0.0
-            "kept": results[0].kept,
-            "lam": None if penalty == "none" else short(chosen[penalty]),
-        })  # fmt: skip
-    return maps
-
-
-def explained(plan: Representation, k: int, rows: int, reach: float) -> str:
-    """Say in a paragraph what the dimensions and the maps are; ``reach`` is the spread of new people's dimensions."""
-    d = plan.network.dimensions
-    return (
-        f"{d} dimensions are learned from all variants without the outcome: a network {k}-{plan.network.hidden}-{d} and"
-        f" back reproduces the {k} leading principal scores, so it sees no single variant. For the scores each fold"
-        f" learned its own from its training rows; the people it left out spread {reach:.2f} times as far as those it"
-        f" learned from. The maps are first layers on all {rows} rows that are not sealed; the last column is the"
-        " linear part, and a row of zeros is a variable that is out."
-    )

@@ -15,7 +15,6 @@ from ..choice.plan_memory import Notes
 from ..data import Table
 from ..genome import Columns
 from ..population.design import Split
-from ..wide import run
 from .fold import folds_of
 from .halves import kept_in_halves
 from .measure import measure
@@ -70,7 +69,7 @@ def _measure(material: Material, splits: Sequence[Split]) -> list[list[Trial]]:
     torch.set_num_threads(1)
     m = material
     folds = folds_of(m.table, m.variants, splits, m.unpenalised, m.scaling)
-    return run([measure(fold, m.settings) for fold in folds])
+    return measure(folds, m.settings)
 
 
 @dataclass(frozen=True)

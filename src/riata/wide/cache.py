@@ -25,12 +25,16 @@ BLOCK = 16384
 """Columns that are scored at a time."""
 NEAR = 0.1
 """Largest part of the groups that is looked at one by one; above it all of them are."""
+LEFT = 0.05
+"""A direction is dropped of which less than this part is new."""
+ROUNDING = 4e-6
+"""Bound on the rounding of a product in float32, relative to the length of a column."""
 MISSED = 0.05
 """Part of lam that the stored directions may miss; what is then in doubt is computed exactly."""
 
 
 class Cache:
-    """Directions of one set of rows, shared by every penalty and strength that is fitted on them.
+    """Directions of one set of rows, shared by every penalty and strength that is fitted on them, also side by side.
 
     Attributes
     ----------
@@ -52,13 +56,34 @@ class Cache:
         more = leading(scaled, self.q, self.missed / self.root)
         if not more.shape[1]:
             return
-        more = more.float()
+        more, known = more.float(), self.q.shape[1]
         product = yield Dot(self.columns, more)
-        self.q = torch.cat([self.q, more.double()], 1)
-        self.error = torch.cat([self.error, self.columns.bound(more).double()])
-        self.products.append(product)
         self.passes += 1
         self.right += more.shape[1]
+        self._keep(more.double(), product, self.columns.bound(more).double(), known)
+
+    def _keep(self, more: Tensor, product: Tensor, error: Tensor, known: int) -> None:
+        """Store directions (n, r) with their products, without what fits beside this one stored since ``known``.
+
+        ``more - Q inner = Q2 R`` gives ``X'Q2 = (X'more - C inner) R^-1``; a direction that is hardly new is dropped.
+        """
+        inner = self.q[:, known:].T @ more
+        if inner.shape[0]:
+            rest = more - self.q[:, known:] @ inner
+            keep = torch.linalg.vector_norm(rest, dim=0) > LEFT
+            rest, inner, product = rest[:, keep], inner[:, keep], product[:, keep]
+            if not rest.shape[1]:
+                return
+            more, upper = torch.linalg.qr(rest)
+            back = torch.linalg.inv(upper)
+            for chunk, part in self._parts(torch.cat([inner.new_zeros(known, inner.shape[1]), inner]).float()):
+                if bool((part != 0).any()):
+                    product = torch.addmm(product, chunk, part, alpha=-1)
+            product = product @ back.float()
+            error = (error[keep] + self.error[known:] @ inner.abs() + ROUNDING * self.root) @ back.abs()
+        self.q = torch.cat([self.q, more], 1)
+        self.error = torch.cat([self.error, error])
+        self.products.append(product)
 
     def scores(self, slope: Tensor, penalty: Penalty, start: int = 0, least: float = 0.0) -> tuple[Tensor, float]:
         """Return every group's entering lam (columns from ``start``) and how far any of them can be off.
@@ -73,25 +98,35 @@ class Cache:
             grown = scores + (missed + self.root * _size(d - before) / per_lam(penalty))
             near = (grown > least).nonzero().squeeze(1)
             if len(near) <= NEAR * len(scores):
-                inner, off = self._inner(d, penalty)
+                inner, off = self._inner(d, rotate=isinstance(penalty, GroupLasso))
                 grown[near] = self._some(inner, penalty, start, near)
                 return grown, off / per_lam(penalty)
-        inner, off = self._inner(d, penalty)
-        scores, missed = self._all(inner, penalty, start), off / per_lam(penalty)
-        self.anchors[key] = (d, scores, missed)
-        return scores.clone(), missed
+        by_norm = isinstance(penalty, GroupLasso)
+        inner, off = self._inner(d, rotate=by_norm)
+        if by_norm or not least:
+            scores = self._all(inner, penalty, start)
+        else:  # an entry is at most the norm of its row, which a rotation to few columns leaves as it is
+            short, more = self._inner(d, rotate=True)
+            scores = self._all(short, penalty, start, by_norm=True) + more / per_lam(penalty)
+            near = (scores > least).nonzero().squeeze(1)
+            scores[near] = self._some(inner, penalty, start, near)
+        self.anchors[key] = (d, scores, off / per_lam(penalty))
+        return scores.clone(), off / per_lam(penalty)
 
     @property
     def root(self) -> float:
         """Length of a column, sqrt(n)."""
         return math.sqrt(self.columns.n)
 
-    def _inner(self, d: Tensor, penalty: Penalty) -> tuple[Tensor, float]:
-        """Return T so that the rows of ``C T`` are the gradients up to a rotation, and the bound on what it misses."""
+    def _inner(self, d: Tensor, *, rotate: bool) -> tuple[Tensor, float]:
+        """Return T so that the rows of ``C T`` are the gradients, and the bound on what it misses.
+
+        With ``rotate`` they are so up to a rotation of each row, in as few columns as matter.
+        """
         inner = self.q.T @ d
         missed = self.root * _size(d - self.q @ inner)
         missed += float((self.error[:, None] * inner.abs()).sum(0).norm())
-        if isinstance(penalty, GroupLasso):
+        if rotate:
             left, size, _ = torch.linalg.svd(inner, full_matrices=False)
             keep = max(1, int((size * self.root > 0.02 * missed).sum()))
             missed += float(size[keep]) * self.root if keep < len(size) else 0.0
@@ -101,8 +136,8 @@ class Cache:
     def _parts(self, inner: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         return zip(self.products, inner.split([p.shape[1] for p in self.products]), strict=True)
 
-    def _all(self, inner: Tensor, penalty: Penalty, start: int) -> Tensor:
-        """Return the scores of all groups from column ``start`` on."""
+    def _all(self, inner: Tensor, penalty: Penalty, start: int, *, by_norm: bool = False) -> Tensor:
+        """Return the scores of all groups from column ``start`` on, or as if each row were its norm alone."""
         head = max(len(self.grouping.head), start)
         edges = sorted({start, head, *range(head, self.columns.p, BLOCK), self.columns.p})
         found = []
@@ -110,6 +145,7 @@ class Cache:
             rows = torch.zeros(b - a, inner.shape[1])
             for product, part in self._parts(inner):
                 rows.addmm_(product[a:b], part)
+            rows = torch.linalg.vector_norm(rows, dim=1, keepdim=True) if by_norm else rows
             found.append(entering(penalty, rows, self.grouping.between(a, b)))
         return torch.cat(found) if found else torch.zeros(0)
 
