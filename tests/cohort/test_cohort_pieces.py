@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,3 +89,17 @@ def test_what_is_packed_comes_back(study: Study, material: Material) -> None:
     assert same([[trial], []], unpack_trials(pack_trials([[trial], []])))
     kept = [np.array([3, 1]), np.zeros(0, dtype=np.int64)]
     assert [k.tolist() for k in unpack_halves(pack_halves(kept))] == [[3, 1], []]
+
+
+def test_halves_split_neither_classes_nor_subjects(study: Study) -> None:
+    rows = np.arange(study.table.n)
+    plain = half_splits(study.table, rows, 3, seed=0)
+    share = [study.table.y[s.train].mean() for s in plain]
+    assert max(share) - min(share) < 0.02 and all(
+        not set(a.train) & set(b.train) for a, b in zip(plain[::2], plain[1::2], strict=True)
+    )
+    families = replace(study.table, subject=rows // 3)
+    for split in half_splits(families, rows, 3, seed=0):
+        inside = np.isin(rows, split.train)
+        assert all(len(set(inside[rows // 3 == family])) == 1 for family in range(study.table.n // 3))
+        assert abs(len(split.train) - study.table.n / 2) <= 3

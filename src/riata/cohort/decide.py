@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from ..choice.plan_memory import Notes
 from ..choice.prepare import SEAL_FROM, SEALED
 from ..choice.score import METRICS, bootstrap, score
 from ..data import fold_ids, seal
+from ..engines.threads import one_thread
 from ..errors import InputError
+from ..model import Model
 from ..penalties import by_name
 from ..population.design import Split, nested_splits
 from ..population.run import Keep
@@ -33,7 +35,7 @@ from .representation import learned
 from .settings import PATIENCE, settings_of
 from .study import Study
 from .summary import Found, summarize
-from .trial import Trials
+from .trial import Trial, Trials
 from .verdict import Verdict, settle
 from .work import Material, Office, halves, trials
 
@@ -43,6 +45,7 @@ STABLE = "group_lasso"
 """Penalty of the half-samples where the verdict's own leaves nothing out."""
 
 
+@one_thread()
 def decide_study(
     study: Study, options: Options | None = None, *, progress: Progress = quiet, keep: Keep | None = None
 ) -> Decision:
@@ -70,34 +73,18 @@ def decide_study(
     settings = settings_of(options)
     material = Material(table, study.variants, study.unpenalised, options.scaling, settings)
     sealed = seal(table, SEALED, options.seed) if table.n >= SEAL_FROM else np.zeros(table.n, dtype=bool)
-    pool = np.flatnonzero(~sealed)
-    splits = splits_of(study, pool, options)
+    splits = splits_of(study, np.flatnonzero(~sealed), options)
     clock.mark("looking at the table")
     notes = keep if isinstance(keep, Notes) else None
-    following = Office(options.processes, lambda done, of: progress("following paths", done, of), notes)
-    found = trials(material, splits, following)
-    comparison = compare_views(table, splits, found)
+    office = Office(options.processes, lambda done, of: progress("following paths", done, of), notes)
+    found = trials(material, splits, office)
     clock.mark("comparing views and penalties")
     progress("learning a representation", 0, 1)
     representation, left_out = learned(table, study.variants, np.flatnonzero(sealed), options)
     clock.mark("the learned representation")
     progress("refitting", 0, 1)
-    nothing = np.zeros(0, dtype=np.int64)
-    wanted = [Split(-1, pool, nothing, np.flatnonzero(sealed)), Split(-2, np.arange(table.n), nothing, nothing)]
-    folds = folds_of(table, study.variants, wanted if sealed.any() else wanted[1:], study.unpenalised, options.scaling)
-    verdict = settle(comparison, folds[0], options)
-    recipe = recipe_of(verdict, found, options)
-    fits: list[Fitted] = run([fit(fold, recipe, settings) for fold in folds])
-    final = final_score(study, splits, found, folds[0] if sealed.any() else None, fits[0], options)
-    clock.mark("refitting and scoring")
-    office = replace(following, progress=lambda done, of: progress("half-samples", done, of))
-    stable = stability(material, pool, verdict, options, office)
-    clock.mark("half-samples")
-    model = model_of(folds[-1], fits[-1], recipe, study)
-    losses = losses_along(found, (verdict.view, verdict.fitted))
-    every = Found(
-        study, options, settings, comparison, verdict, recipe, final, stable, folds[-1], fits[-1], splits, losses
-    )
+    office = replace(office, progress=lambda done, of: progress("half-samples", done, of))
+    every, model = concluded(Job(study, options, material, sealed, splits, clock, office), found)
     figures = figures_of(every)
     figures["cohort"] |= representation
     clock.mark("drawing the evidence together")
@@ -106,6 +93,42 @@ def decide_study(
     summary = summarize(every, model, population, clock.seconds())
     summary["warnings"] += left_out
     return Decision(summary, model, population, figures)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What was asked, and how the rows are used."""
+
+    study: Study
+    options: Options
+    material: Material
+    sealed: np.ndarray
+    splits: list[Split]
+    clock: Clock
+    office: Office
+
+
+def concluded(job: Job, found: Sequence[Sequence[Trial]]) -> tuple[Found, Model]:
+    """Return what follows from the trials: the verdict, its fits and scores, the half-samples, and the model."""
+    study, options, m = job.study, job.options, job.material
+    comparison = compare_views(study.table, job.splits, found)
+    pool, nothing = np.flatnonzero(~job.sealed), np.zeros(0, dtype=np.int64)
+    everybody = Split(-2, np.arange(study.table.n), nothing, nothing)
+    wanted = [Split(-1, pool, nothing, np.flatnonzero(job.sealed)), everybody] if job.sealed.any() else [everybody]
+    folds = folds_of(study.table, study.variants, wanted, study.unpenalised, options.scaling)
+    verdict = settle(comparison, folds[0], options)
+    recipe = recipe_of(verdict, found, options)
+    fits: list[Fitted] = run([fit(fold, recipe, m.settings) for fold in folds])
+    final = final_score(study, job.splits, found, folds[0] if job.sealed.any() else None, fits[0], options)
+    job.clock.mark("refitting and scoring")
+    stable = stability(m, pool, verdict, options, job.office)
+    job.clock.mark("half-samples")
+    losses = losses_along(found, (verdict.view, verdict.fitted))
+    last, fitted = folds[-1], fits[-1]
+    every = Found(
+        study, options, m.settings, comparison, verdict, recipe, final, stable, last, fitted, job.splits, losses
+    )
+    return every, model_of(last, fitted, recipe, study)
 
 
 def checked(study: Study, options: Options) -> None:

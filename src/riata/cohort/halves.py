@@ -99,9 +99,16 @@ def most_selected(variants: int) -> int:
 
 
 def half_splits(table: Table, rows: np.ndarray, pairs: int, seed: int) -> list[Split]:
-    """Return complementary halves of some rows as splits that only train, classes alike in both."""
-    strata = torch.as_tensor(table.y[rows]) if table.task == "classification" else None
+    """Return complementary halves of some rows as splits that only train.
+
+    Classes are alike in both halves; where rows belong to subjects, half of the subjects are drawn with all their rows.
+    """
     nothing = np.zeros(0, dtype=np.int64)
+    if table.subject is not None:
+        subjects, of = np.unique(table.subject[rows], return_inverse=True)
+        drawn = complementary_halves(len(subjects), pairs, None, seed)
+        return [Split(i, rows[np.isin(of, half.numpy())], nothing, nothing) for i, half in enumerate(drawn)]
+    strata = torch.as_tensor(table.y[rows]) if table.task == "classification" else None
     halves = complementary_halves(len(rows), pairs, strata, seed)
     return [Split(i, rows[half.numpy()], nothing, nothing) for i, half in enumerate(halves)]
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from riata.genome import Columns
+from riata.genome.passes import blocks, in_order
 from riata.penalties import GroupLasso, Penalty
 from riata.wide.asks import Asking, Dot, centred, leading
 from riata.wide.grouping import Grouping, entering, per_lam
@@ -138,16 +139,17 @@ class Cache:
 
     def _all(self, inner: Tensor, penalty: Penalty, start: int, *, by_norm: bool = False) -> Tensor:
         """Return the scores of all groups from column ``start`` on, or as if each row were its norm alone."""
-        head = max(len(self.grouping.head), start)
-        edges = sorted({start, head, *range(head, self.columns.p, BLOCK), self.columns.p})
-        found = []
-        for a, b in pairwise(edges):
-            rows = torch.zeros(b - a, inner.shape[1])
-            for product, part in self._parts(inner):
-                rows.addmm_(product[a:b], part)
+        head = min(max(len(self.grouping.head), start), self.columns.p)
+
+        def scored(part: slice) -> Tensor:
+            rows = torch.zeros(part.stop - part.start, inner.shape[1])
+            for product, some in self._parts(inner):
+                rows.addmm_(product[part], some)
             rows = torch.linalg.vector_norm(rows, dim=1, keepdim=True) if by_norm else rows
-            found.append(entering(penalty, rows, self.grouping.between(a, b)))
-        return torch.cat(found) if found else torch.zeros(0)
+            return entering(penalty, rows, self.grouping.between(part.start, part.stop))
+
+        parts = chain([slice(start, head)] if start < head else [], blocks(head, self.columns.p, BLOCK))
+        return torch.cat([torch.zeros(0), *in_order(scored, parts, self.columns.threads)])
 
     def _some(self, inner: Tensor, penalty: Penalty, start: int, near: Tensor) -> Tensor:
         """Return the scores of some groups, numbered from that of column ``start``."""

@@ -27,7 +27,7 @@ from riata.wide.solve import Solution, Start, solve
 
 __all__ = ["Stage", "WidePath", "Working", "follow", "geometric"]
 
-AHEAD = 4
+AHEAD = 8
 """Strengths solved before one pass certifies them."""
 LEAST_WORKING = 256
 """Variables that the working set may always hold."""
@@ -227,7 +227,7 @@ class _Follower:
                 if self.watch(stage) or len(stage.columns) > self.most_kept:
                     return self.ended(top, stages, before)
             if whole:
-                ahead = min(AHEAD, ahead + 1)
+                ahead = min(AHEAD, 2 * ahead)
                 self.tidy(previous)
         return self.ended(top, stages, before)
 
