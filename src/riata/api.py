@@ -14,6 +14,8 @@ from .choice.look import look
 from .choice.options import Options, check_choice
 from .choice.options import seconds as parse_seconds
 from .choice.profile import Profile, profile_context
+from .choice.stream import open_large, passes_of, streams
+from .choice.stream_decide import decide_large
 from .data import Table, make_table, read_source
 from .engines.threads import one_thread
 from .errors import InputError
@@ -82,6 +84,7 @@ def choose(
     id: str | None = None,  # noqa: A002
     unpenalised: Sequence[str] = (),
     budget: float | str | None = None,
+    stream: bool | int | str | None = None,
     progress: Progress = quiet,
     keep: Keep | None = None,
     **options: Any,
@@ -113,6 +116,9 @@ def choose(
         With genotypes: clinical columns that no penalty may drop.
     budget : float or str, optional
         Seconds, or ``"60s"``, ``"10m"``, ``"2h"``.
+    stream : bool or int, optional
+        Decide on a sub-sample of a Parquet file and train on all its rows from disk, in so many passes; by default
+        where the table would not fit into the memory that is free.
     progress : callable (stage, done, total, best)
         Told how far the run is; ``best`` is the best candidate so far in words, "" where that is not known yet.
     keep : Keep, optional
@@ -132,6 +138,8 @@ def choose(
     """
     parsed = parse_seconds(budget) if isinstance(budget, str) else budget
     asked = make_options(budget=parsed, **options)
+    if passes_of(stream)[0] and (genotypes is not None or callable(table)):
+        raise InputError("--stream reads one Parquet file; expected neither genotypes nor a module; leave --stream out")
     if callable(table) and not hasattr(table, "columns"):
         return choose_module(table, target, valid, asked, names=names, name=name, progress=progress)
     if valid is not None or names is not None:
@@ -143,6 +151,11 @@ def choose(
         )  # fmt: skip
     if id is not None or unpenalised:
         raise InputError("id and unpenalised belong to genotypes; expected choose(table, target, genotypes=...)")
+    if streams(table, stream):
+        large = open_large(
+            table, target, asked, categorical=categorical, drop=drop, group_column=group_column, name=name
+        )  # fmt: skip
+        return decide_large(large, asked, groups=groups, progress=progress, keep=keep, passes=passes_of(stream)[1])
     loaded = load_table(
         table, target, y=y, task=asked.task, categorical=categorical, drop=drop, group_column=group_column, name=name
     )

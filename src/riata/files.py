@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import sys
 from pathlib import Path
 
 from .errors import ResourceError
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file by way of a temporary sibling: write, fsync, rename, fsync of the folder.
+    """Write a file by way of a temporary sibling: write, fsync, read back, rename, fsync of the folder.
 
     Raises
     ------
@@ -25,17 +27,26 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if temporary.read_bytes() != content:
+            raise OSError(errno.EIO, "what was written reads back differently")
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         why = error.strerror or error
         raise ResourceError(f"cannot write {path}: {why}; choose another --out or make room") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's names on the disk; Windows does that by itself."""
+    if sys.platform == "win32":
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import Tensor, nn
 
 from .data import Encoder, values_from_frame
-from .engines import BatchedEngine, Loss, Network, NetworkSpec, Params, loss_for
-from .errors import InputError
+from .described import FORMAT, described
+from .engines import BatchedEngine, Loss, Network, NetworkSpec, Params
+from .errors import InputError, one_line
 from .files import write_bytes
-
-FORMAT = 1
+from .strict import parse
+from .tensors import TensorFile, tensor_file
 
 
 class Averaged(nn.Module):
@@ -153,62 +152,57 @@ class Model:
 def load_model(path: str | Path) -> Model:
     """Read a model that :meth:`Model.save` wrote; nothing in the file is ever executed.
 
+    Sizes and kinds of everything that the file claims are checked before memory is asked for.
+
     Raises
     ------
     InputError
         If the file is missing, damaged, newer than this version, or not a Riata model.
+    ResourceError
+        If it may not be read, or needs more memory than there is.
     """
     path = Path(path)
     try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get("riata")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with tensor_file(path) as file:
+            return _build(file)
     except FileNotFoundError:
         raise InputError(f"{path}: no such model; expected the folder that riata choose wrote") from None
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise InputError(f"{path}: not a readable model file ({error}); run riata choose again") from None
-    if text is None:
-        raise InputError(f"{path}: safetensors, but not a Riata model; pass the folder that riata choose wrote")
-    try:
-        return _build(json.loads(text), arrays)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: damaged model description ({error!r}); run riata choose again") from None
+        again = "" if isinstance(error, _DescriptionError) else "not a readable model file: "
+        more = "" if "; " in str(error) else "; run riata choose again"
+        raise InputError(one_line(f"{path}: {again}{error}{more}")) from None
 
 
-def _build(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Model:
-    if facts["format"] > FORMAT:
-        raise InputError(f"model format {facts['format']} is newer than this version reads ({FORMAT}); update riata")
-    spec = NetworkSpec(**{**facts["spec"], "hidden": tuple(facts["spec"]["hidden"])})
-    loss = Loss(**facts["loss"])
-    params: Params = {}
-    for name, shape in spec.shapes().items():
-        array = arrays[f"net.{name}"]
-        if array.shape[1:] != shape or array.dtype != np.float32 or not np.isfinite(array).all():
-            raise InputError(f"weights {name} are damaged ({array.dtype} {array.shape}); run riata choose again")
-        params[name] = torch.from_numpy(array.copy())
-    if len({w.shape[0] for w in params.values()}) != 1 or spec.outputs != loss.outputs:
-        raise InputError("the networks of the file do not fit together; run riata choose again")
-    parts = {k.removeprefix("encoder."): a for k, a in arrays.items() if k.startswith("encoder.")}
-    encoder = Encoder.from_state(facts["encoder"], parts)
-    if len(encoder.layout.columns) != spec.inputs:
-        raise InputError(f"{len(encoder.layout.columns)} columns for {spec.inputs} inputs; run riata choose again")
-    groups = tuple(int(i) for i in facts["groups"])
-    _check_schema(facts["schema"], encoder.layout.variables, loss)
+class _DescriptionError(InputError):
+    """The file is sound; what it describes is not."""
+
+
+def _build(file: TensorFile) -> Model:
+    text = file.texts.get("riata")
+    if text is None:
+        raise _DescriptionError("safetensors, but not a Riata model; pass the folder that riata choose wrote")
+    try:
+        facts = parse(text.encode())
+    except (InputError, UnicodeEncodeError) as error:
+        raise _DescriptionError(f"damaged model description ({error}); run riata choose again") from None
+    try:
+        found = described(facts, file.claims)
+        encoder = Encoder.from_state(found.encoder, _arrays(file, "encoder."))
+    except InputError as error:
+        raise _DescriptionError(str(error)) from None
+    params = {name: torch.from_numpy(array) for name, array in _arrays(file, "net.").items()}
+    params = {name: params[name] for name in found.spec.shapes()}
     return Model(
-        spec, loss, params, encoder, dict(facts["schema"]), groups, dict(facts["facts"]),
-        float(facts["y"][0]), float(facts["y"][1]),
+        found.spec, found.loss, params, encoder, found.schema, found.groups, found.facts,
+        found.y_centre, found.y_scale,
     )  # fmt: skip
 
 
-def _check_schema(schema: Mapping[str, Any], variables: Sequence[str], loss: Loss) -> None:
-    """Refuse a schema by which new rows could not be read, or predictions not be named."""
-    levels = {c["name"]: c["levels"] for c in schema["columns"] if c["kind"] != "numeric"}
-    classes = schema["classes"] if schema["task"] == "classification" else []
-    lists = (classes, *levels.values())
-    texts = all(isinstance(part, list) and all(isinstance(v, str) for v in part) for part in lists)
-    if [c["name"] for c in schema["columns"]] != list(variables) or not texts:
-        raise InputError("the table's schema is damaged or of another model; run riata choose again")
-    if loss_for(schema["task"], len(classes)) != loss:
-        raise InputError("the schema's task is not that of the networks; run riata choose again")
+def _arrays(file: TensorFile, prefix: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a part of the file, all finite."""
+    found = {}
+    for name in (n for n in file.claims if n.startswith(prefix)):
+        array = found[name.removeprefix(prefix)] = file.read(name)
+        if not np.isfinite(array).all():
+            raise _DescriptionError(f"weights {name} are damaged (not finite); run riata choose again")
+    return found

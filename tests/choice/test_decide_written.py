@@ -18,7 +18,7 @@ SMALL: dict[str, Any] = {
     "hidden": (8,), "epochs": 10, "folds": 3, "seeds": 2, "path_length": 4, "workers": 1, "dropout": (0.0, 0.3),
     "device": "cpu", "penalties": ["l1", "elastic_net"],
 }  # fmt: skip
-FILES = ["decision.json", "figures.json", "model.safetensors", "report.html", "results.parquet"]
+FILES = ["decision.json", "figures.json", "model.safetensors", "report.html", "results.parquet", "timings.json"]
 KEYS: dict[str, Any] = {
     "schema": int, "riata": str, "table": dict, "task": str, "metric": str, "verdict": dict, "evidence": str,
     "contenders": list, "theory": dict, "classic": dict, "answers": list, "scores": dict, "final": dict, "kept": list,

@@ -15,7 +15,10 @@ import polars as pl
 import pytest
 
 Run = Callable[..., tuple[int, str, str]]
-FILES = ["decision.json", "figures.json", "journal.sqlite", "model.safetensors", "report.html", "results.parquet"]
+FILES = [
+    "decision.json", "figures.json", "journal.sqlite", "model.safetensors", "report.html", "results.parquet",
+    "timings.json",
+]  # fmt: skip
 
 
 def multiclass(made: Any) -> Path:

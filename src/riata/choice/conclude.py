@@ -27,6 +27,7 @@ def conclude(job: Job, measured: Measured, context: Context, warnings: Sequence[
     job.clock.mark("watching the best networks")
     summary = summarize(job, measured, context, walked, verdict, final, model, refits, warnings)
     chosen = verdict.selection.fits.members if verdict.selection else ()
+    figures["estimate_seconds"] = round(measured.plan.estimate, 1)
     figures["stages"] = [{"stage": stage, "seconds": round(spent, 2)} for stage, spent in job.clock.stages]
     everything = Population((*measured.found.population.members, *chosen, *refits))
     return Decision(summary, model, everything, figures)

@@ -24,13 +24,15 @@ from .figures.networks import SEEDS
 from .look import Look, candidates_for, look, theory_leaf
 from .options import DEFAULT_BUDGET, Options
 from .pilot import PILOT_EFFORT, Budgeted, pilot, plan_for
-from .plan_memory import Notes, plan_bytes, plan_from
+from .plan_memory import SPENT, TIMES, Notes, plan_bytes, plan_from
 from .prepare import Arena, Parts, arena, part
 from .probes.picture import probe as picture
+from .room import Room, fit_room, require_look
 from .score import METRIC
 from .search import Run, constant_scores, search, tuned
 from .settle import Job, Measured
 from .standings import Standings
+from .timings import times_bytes, with_times
 from .training import training_for
 
 
@@ -78,30 +80,35 @@ def decide(
     InputError
         If the table cannot be used as asked (too few rows of a class for the folds, and so on).
     """
-    clock = Clock()
+    clock = Clock(before=spent_before(keep))
     options = options or Options()
     device = pick_device(options.device)
     parts = part(table, options) if sealed is None else Parts(table, sealed)
     progress("looking at the table", 0, 1)
+    require_look(parts.pool, options, own)
     seen = look(parts.pool, options, groups)
+    room = fit_room(parts.pool, seen.rows, options, own)
+    seen = replace(seen, rows=room.rows, warnings=(*seen.warnings, *room.said))
+    if room.workers != options.processes:
+        options = replace(options, workers=room.workers)
     if options.picture not in ("auto", "no"):
         picture(seen.context)  # a size that cannot be is refused before anything is trained
     names, resources = candidates_for(parts.pool, options, seen.context)
     clock.mark("looking at the table")
     progress("pilot", 0, 1)
-    field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep, own)
-    resources = replace(resources, seconds=plan.estimate, budget=options.budget or DEFAULT_BUDGET)
+    field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep, own, room)
+    resources = replace(resources, budget=options.budget or DEFAULT_BUDGET)
     if resources.can_validate and not plan.fits:
         why = f"comparing all candidates takes about {plan.estimate:.0f} s; the budget is {resources.budget:.0f} s"
         resources = replace(resources, can_validate=False, reason=why)
         names = [n for n in [theory_leaf(options, seen.context)] if n != "none"]
-        field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep, own)
+        field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep, own, room)
     clock.mark("pilot")
     with ExitStack() as stack:
         crew = None
         if options.processes > 1 and device == "cpu":
             crew = stack.enter_context(Crew(field.blocks, options.processes))
-        run = runner(field, crew, progress, keep)
+        run = runner(field, crew, progress, keep, room.chunk)
         found = search(field, plan.plan, training_for(options, len(field.splits[0][2].train), plan.effort), run)
         scored = {name: tuned(found, field, name)[0] for name in ["none", *names]}
         scored = {"constant": constant_scores(field), **scored}
@@ -110,7 +117,26 @@ def decide(
         clock.mark("training networks")
         progress("refitting", 0, 1)
         job = Job(table, parts, options, groups, device, clock, own)
-        return conclude(job, Measured(field, plan, found, scored, run), context, seen.warnings)
+        decision = conclude(job, Measured(field, plan, found, scored, run), context, seen.warnings)
+    return timed_once(decision, keep)
+
+
+def spent_before(keep: Keep | None) -> float:
+    """Return the seconds that a resumed run had spent until it was stopped."""
+    known = keep.recall(SPENT) if isinstance(keep, Notes) else None
+    return 0.0 if known is None else float(known)
+
+
+def timed_once(decision: Decision, keep: Keep | None) -> Decision:
+    """Return the decision with the times of the run that first came to it: resumed again, it is the same."""
+    if not isinstance(keep, Notes) or decision.figures is None:
+        return decision
+    known = keep.recall(TIMES)
+    if known is None:
+        keep.remember(TIMES, times_bytes(decision.summary, decision.figures))
+        return decision
+    summary, figures = with_times(decision.summary, decision.figures, known)
+    return replace(decision, summary=summary, figures=figures)
 
 
 def pick_device(name: str) -> str:
@@ -140,6 +166,7 @@ def plan_within(
     clock: Clock,
     keep: Keep | None,
     own: Own | None,
+    room: Room,
 ) -> tuple[Arena, Budgeted]:
     """Run the pilot and fit the plan to the budget.
 
@@ -158,7 +185,7 @@ def plan_within(
     found = pilot(field, names, training_for(options, train, PILOT_EFFORT), scaled=not options.epochs)
     refits = (1 + (parts.sealed is not None)) * max(1.0, parts.pool.n / train)
     refits += len(SEEDS) * (1 + 2 * len(names)) / options.folds
-    plan = plan_for(found, options, clock.seconds(), refits)
+    plan = plan_for(found, options, clock.seconds(), refits, room.repeats)
     if (plan.seeds, plan.repeats) != (options.seeds, 1):
         field = arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups, own)
     if isinstance(keep, Notes):
@@ -166,7 +193,7 @@ def plan_within(
     return field, plan
 
 
-def runner(field: Arena, crew: Crew | None, progress: Progress, keep: Keep | None) -> Run:
+def runner(field: Arena, crew: Crew | None, progress: Progress, keep: Keep | None, chunk: int | None = None) -> Run:
     """Return what trains a design of an arena on the workers.
 
     The best so far is that among networks trained in the same way, on all columns or on some.
@@ -180,6 +207,7 @@ def runner(field: Arena, crew: Crew | None, progress: Progress, keep: Keep | Non
             field.blocks,
             design,
             crew=crew,
+            chunk=chunk,
             progress=lambda done, total: progress("training networks", done, total, standings.best()),
             finished=standings.add,
             keep=keep,

@@ -16,9 +16,12 @@ from ..files import write_bytes, write_text
 from ..model import Model, load_model
 from ..report.text import render_text
 from ..results import Population
+from ..strict import read_json
 from ..version import __version__
 from .chart import plain
 from .own_model import OwnModel
+from .timings import SCHEMA as TIMINGS
+from .timings import apart, together
 
 if TYPE_CHECKING:
     from ..plots.accessor import Plots
@@ -120,18 +123,28 @@ class Decision:
         return Path(path)
 
     def save(self, folder: str | Path) -> Path:
-        """Write decision.json, figures.json, results.parquet, model.safetensors and report.html into ``folder``."""
+        """Write decision.json, figures.json, timings.json, results.parquet, the model and report.html into a folder.
+
+        What depends on the clock is in ``timings.json`` and in the line ``seconds`` of ``decision.json``; every other
+        byte of the JSON, Parquet and model files is the same each time.
+        """
         folder = Path(folder)
         if self.population is not None:
             write_bytes(folder / "results.parquet", parquet(self.population))
         if self.model is not None:
             self.model.save(folder / self.model.FILE)
         if self.figures is not None:
-            text = json.dumps(plain(dict(self.figures)), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-            write_text(folder / "figures.json", text + "\n")
+            timeless, timings = apart(self.figures)
+            write_text(folder / "timings.json", compact_json({"schema": TIMINGS, **timings}))
+            write_text(folder / "figures.json", compact_json(timeless))
         self.report(folder / "report.html")
         write_text(folder / "decision.json", self.to_json())
         return folder
+
+
+def compact_json(facts: Mapping[str, Any]) -> str:
+    """Return strict JSON on one line."""
+    return json.dumps(plain(dict(facts)), allow_nan=False, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def parquet(population: Population) -> bytes:
@@ -154,10 +167,10 @@ def read_decision(folder: str | Path) -> Decision:
     folder = Path(folder)
     path = folder / "decision.json"
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = read_json(path)
     except FileNotFoundError:
         raise InputError(f"{folder}: no decision.json here; pass the folder that riata choose wrote") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except InputError as error:
         raise InputError(f"{path}: not readable ({error}); run riata choose again") from None
     if not isinstance(summary, dict) or not isinstance(summary.get("schema"), int) or "verdict" not in summary:
         raise InputError(f"{path}: not a decision of riata; pass the folder that riata choose wrote")
@@ -168,29 +181,46 @@ def read_decision(folder: str | Path) -> Decision:
         raise InputError(f"{path}: damaged, {lost[0]!r} is not there; run riata choose again")
     try:
         render_text(summary)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError(f"{path}: damaged ({error!r}); run riata choose again") from None
     model = folder / "model.safetensors"
     return Decision(summary, load_model(model) if model.exists() else None, figures=read_figures(folder))
 
 
 def read_figures(folder: Path) -> dict[str, Any] | None:
-    """Return ``figures.json`` of a run's folder; None where there is none.
+    """Return ``figures.json`` of a run's folder with the times beside it; None where there is none.
 
     Raises
     ------
     InputError
         If it is there but cannot be read, or is newer than this version.
     """
-    path = folder / "figures.json"
+    figures = read_part(folder / "figures.json", "the figures", SCHEMA)
+    timings = read_part(folder / "timings.json", "the times", TIMINGS)
+    if figures is None or timings is None:
+        return figures
     try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
+        return together(figures, timings)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{folder}/timings.json: damaged ({error!r}); delete it, or run riata choose again") from None
+
+
+def read_part(path: Path, what: str, newest: int) -> dict[str, Any] | None:
+    """Return a JSON file of a run's folder; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If it is there but cannot be read, or is newer than this version.
+    """
+    try:
+        facts = read_json(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except InputError as error:
         raise InputError(f"{path}: not readable ({error}); run riata choose again") from None
-    if not isinstance(figures, dict) or not isinstance(figures.get("schema"), int):
-        raise InputError(f"{path}: not the figures of a run; run riata choose again")
-    if figures["schema"] > SCHEMA:
-        raise InputError(f"{path}: schema {figures['schema']} is newer than {__version__} reads; update riata")
-    return figures
+    if not isinstance(facts, dict) or not isinstance(facts.get("schema"), int):
+        raise InputError(f"{path}: not {what} of a run; run riata choose again")
+    if facts["schema"] > newest:
+        raise InputError(f"{path}: schema {facts['schema']} is newer than {__version__} reads; update riata")
+    return facts

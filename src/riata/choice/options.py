@@ -52,8 +52,9 @@ class Options:
         None: set by the number of rows, see :mod:`riata.choice.training`.
     picture : str
         ``auto``, ``no`` or ``WxH``.
-    workers : int or None
-        Processes of one thread each; None is the number of cores.
+    workers : int, str or None
+        Processes of one thread each; None is the number of cores. ``ray`` or ``ray://host:port``: networks are trained
+        by a Ray cluster (:func:`riata.population.cluster.reach`), and the rest here, on all cores.
     seed : int
     """
 
@@ -75,7 +76,7 @@ class Options:
     picture: str = "auto"
     scaling: str = "standard"
     form: str = "bounded"
-    workers: int | None = None
+    workers: int | str | None = None
     device: str = "auto"
     seed: int = 0
 
@@ -91,7 +92,7 @@ class Options:
                   "workers": 1}  # fmt: skip
         for name, least in lowest.items():
             value = getattr(self, name)
-            if value is not None and value < least:
+            if value is not None and not isinstance(value, str) and value < least:
                 said = f"{flag(name)} {value} is too small; expected at least {least}"
                 raise InputError(f"{said}; type {flag(name)} {least}")
         if not self.dropout or any(not 0 <= p < 1 for p in self.dropout):
@@ -108,7 +109,10 @@ class Options:
     def _check_kinds(self) -> None:
         """Refuse a value of the wrong kind: a text for a number, one value for several, anything but yes or no."""
         for name in WHOLE:
-            check_whole(name, getattr(self, name), name in MAY_BE_NONE)
+            if name != "workers" or not isinstance(self.workers, str):
+                check_whole(name, getattr(self, name), name in MAY_BE_NONE)
+        if isinstance(self.workers, str):
+            check_ray(self.workers)
         for name, example in MANY.items():
             check_many(name, getattr(self, name), example)
         for width in self.hidden:
@@ -133,8 +137,9 @@ class Options:
 
     @property
     def processes(self) -> int:
-        """Number of worker processes."""
-        return self.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
+        """Number of worker processes on this machine."""
+        asked = None if isinstance(self.workers, str) else self.workers
+        return asked or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
 
 
 def flag(name: str) -> str:
@@ -160,6 +165,18 @@ def check_whole(name: str, value: object, may_be_none: bool) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise InputError(f"{flag(name)} {value!r} is no whole number; type one, such as {flag(name)} 5")
+
+
+def check_ray(value: str) -> None:
+    """Raise InputError unless ``value`` names a Ray cluster.
+
+    >>> check_ray("ray"), check_ray("ray://10.0.0.5:10001")
+    (None, None)
+    """
+    port = re.fullmatch(r"ray(?:://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5}))?", value)
+    if port is None or not 0 < int(port[1] or 1) < 2**16:
+        said = f"--workers {value!r} is no whole number, ray or ray://host:port"
+        raise InputError(f"{said}; type --workers 2, --workers ray or --workers ray://10.0.0.5:10001")
 
 
 def check_many(name: str, value: object, example: str) -> None:

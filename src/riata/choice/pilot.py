@@ -148,11 +148,13 @@ def ladder(options: Options) -> list[tuple[int, int, tuple[float, ...], float]]:
     return [(s, n, d, 1.0 if options.epochs else effort) for s, n, d, effort in steps]
 
 
-def plan_for(found: Pilot, options: Options, spent: float, refits: float = 1.0) -> Budgeted:
+def plan_for(
+    found: Pilot, options: Options, spent: float, refits: float = 1.0, most_repeats: int = MOST_REPEATS
+) -> Budgeted:
     """Choose the richest plan of the ladder whose extrapolated cost fits the budget.
 
     ``refits`` is how often the verdict is fitted, on how many times the rows. What is left of a budget that the person
-    set goes into repeats of the folds.
+    set goes into repeats of the folds, at most ``most_repeats``.
     """
     budget = (options.budget or DEFAULT_BUDGET) * SHARE - spent
     for seeds, length, dropout, effort in ladder(options):
@@ -163,7 +165,7 @@ def plan_for(found: Pilot, options: Options, spent: float, refits: float = 1.0) 
         if estimate <= budget:
             break
     repeats, one = options.repeats, estimate_seconds(found, plan, options, seeds, 1, effort)
-    while options.budget is not None and effort == 1.0 and repeats < MOST_REPEATS and estimate + one <= budget:
+    while options.budget is not None and effort == 1.0 and repeats < most_repeats and estimate + one <= budget:
         repeats, estimate = repeats + 1, estimate + one
     said = _left_out(options, seeds, length, dropout, effort)
     return Budgeted(plan, seeds, repeats, effort, estimate, estimate <= budget, said)

@@ -7,8 +7,14 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from ..population.journal import SPENT
 from .pilot import Budgeted
 from .search import Plan
+
+__all__ = ["SPENT", "TIMES", "Notes", "plan_bytes", "plan_from"]
+
+TIMES = "times of the decision"
+"""The note of the times of the run that first came to a decision."""
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from .arguments import (
     READING,
     SAYING,
     SCALING,
+    STREAM,
     TABLE,
     TARGET,
     TRAINING,
@@ -34,6 +35,7 @@ PENALTY = Option("penalty", "none, l2, l1, elastic_net, group_lasso or sparse_gr
 LAMS = Option("lams", "Strengths, instead of an automatic grid.", shown="0.1,0.01")
 TO = Option("to", "File to write, CSV, TSV or Parquet by its ending [stdout].", shown="FILE")
 ONNX = Option("to", "File to write, such as model.onnx.", shown="FILE.onnx", positional=True, required=True)
+RUN = Option("run", "The folder that riata choose writes.", shown="OUT", positional=True, required=True)
 OPEN = switch("open", "Show it in the browser.")
 WHAT = Option("what", "scores, flowchart, heatmap, path, ...; another word lists all.", shown="FIGURE", required=True)
 FIGURE = Option("to", "File to write: .png, .svg or .html.", shown="FILE", required=True)
@@ -56,7 +58,7 @@ GENOTYPES = Option("genotypes", "Variants of all people, as for choose.", shown=
 # the folds of a path are drawn by rows: it takes no subjects
 PATH = (*(o for o in READING if o.name != "group_column"), SCALING, *TRAINING, WRITING[0])
 COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
-    ("choose", "choose:choose", (TABLE, TARGET, *COHORT, *CHOOSE), "The main job: decide, refit, report."),
+    ("choose", "choose:choose", (TABLE, TARGET, *COHORT, STREAM, *CHOOSE), "The main job: decide, refit, report."),
     (
         "profile",
         "profile:profile",
@@ -80,6 +82,12 @@ COMMANDS: tuple[tuple[str, str, tuple[Option, ...], str], ...] = (
         "certify:certify",
         (OUT, TABLE, GENOTYPES, COHORT[1], *SAYING),
         "Check the model of a run with genotypes again, over all variants.",
+    ),
+    (
+        "status",
+        "status:status",
+        (RUN, *SAYING),
+        "How far a run is: what is done, whether it is alive, what it decided.",
     ),
     ("report", "folder:report", (OUT, OPEN, QUIET, DEBUG), "Write the report again from the run's folder."),
     ("plot", "pictures:plot", (OUT, WHAT, FIGURE, ALONG, DARK, QUIET, DEBUG), "Draw one figure of a run."),

@@ -23,7 +23,8 @@ class Option:
     """An option, or with ``positional`` a word that stands by its place.
 
     ``kind`` is str, int or bool; ``shown`` stands for the value in the help;
-    ``low`` and ``high`` bound a number, and ``example`` is one that a message may propose.
+    ``low`` and ``high`` bound a number, and ``example`` is one that a message may propose; ``word`` may begin a text
+    that is taken instead of a number.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Option:
     example: int = 0
     positional: bool = False
     required: bool = False
+    word: str = ""
 
     @property
     def flag(self) -> str:
@@ -71,10 +73,12 @@ class Option:
         InputError
             If a number was expected, and this is none or is out of range.
         """
-        if self.kind is not int or typed is None:
+        if self.kind is not int or typed is None or (self.word and typed.startswith(self.word)):
             return typed
         if not re.fullmatch(r"[0-9]{1,12}", typed) or not self.low <= int(typed) <= self.high:
-            expected = f"expected a whole number from {self.low} to {self.high}"
+            expected = f"expected a whole number from {self.low} to {self.high}" + (
+                f", or {self.word}" * bool(self.word)
+            )
             raise InputError(f"{self.flag} {typed!r} cannot be used; {expected}; type {self.flag} {self.example}")
         return int(typed)
 
@@ -96,6 +100,17 @@ OUT = Option("run", "The folder that riata choose wrote.", shown="OUT", position
 TARGET = Option("target", "The column to predict.", shown="COL", required=True)
 
 SCALING = Option("scaling", "standard, or quantile for heavy tails [standard].", shown="standard|quantile")
+
+WORKERS = Option(
+    "workers",
+    "Processes of one thread each; or a Ray cluster, for networks on a table [number of cores].",
+    int,
+    "N|ray|ray://HOST:PORT",
+    1,
+    1024,
+    2,
+    word="ray",
+)
 
 READING = (
     Option("task", "auto, classification or regression [auto].", shown="auto|classification|regression"),
@@ -120,7 +135,7 @@ TRAINING = (
     whole("epochs", "Most epochs [by the number of rows].", 10**9, 1, 60),
     whole("batch_size", "Rows of a step [by the number of rows].", 10**9, 1, 64),
     Option("form", "First layer and skip: bounded or ridge [bounded].", shown="bounded|ridge"),
-    whole("workers", "Processes of one thread each [number of cores].", 1024, 1, 2),
+    WORKERS,
     Option("device", "auto, cpu, cuda or mps [auto].", shown="auto|cpu|cuda|mps"),
 )
 COMPARING = (
@@ -138,6 +153,11 @@ COHORT = (
     Option("genotypes", "Variants of the same people: study.bed, .parquet, .npy or .npz.", shown="FILE"),
     Option("id", "The clinical column that names the person [IID, id, or the one that matches].", shown="COL"),
     Option("unpenalised", "Clinical columns that no penalty may drop; needs --genotypes.", shown="a,b"),
+)
+STREAM = Option(
+    "stream",
+    "Decide on a sub-sample of a Parquet file and train on all its rows from disk, in N passes [auto: beyond memory].",
+    shown="auto|yes|no|N",
 )
 JSON = switch("json", "Print JSON, nothing else.")
 QUIET = switch("quiet", "Print the answer only.")

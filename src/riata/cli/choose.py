@@ -14,7 +14,7 @@ from .folders import out_folder, sweep
 from .progress import shown
 from .say import raw, say
 from .signals import shield_workers
-from .tables import groups_of, options_of, table_of
+from .tables import groups_of, large_of, options_of, table_of
 
 if TYPE_CHECKING:
     from ..choice.decide import Progress
@@ -31,6 +31,7 @@ PLACED = ("table", "demo")
 
 def choose(given: Given) -> None:
     """Run ``riata choose TABLE --target COL``."""
+    from ..choice.stream import streams
     from .cohort import choose_cohort, refuse_without_genotypes
 
     options, groups = options_of(given), groups_of(given)
@@ -38,8 +39,30 @@ def choose(given: Given) -> None:
         choose_cohort(given, options, groups, "choose")
         return
     refuse_without_genotypes(given)
+    if streams(given["table"], given.get("stream")):
+        choose_streamed(given, options, groups)
+        return
     table = table_of(given)
     decide_and_write(given, table, options, groups, "choose")
+
+
+def choose_streamed(given: Given, options: Options, groups: dict[str, str] | None) -> None:
+    """Decide on a sub-sample of a file beyond memory, train on all its rows, write what was found, and print it."""
+    from ..choice.stream import passes_of
+    from ..choice.stream_decide import decide_large
+    from ..engines.threads import one_thread
+
+    out_folder(given["out"], Path(given["table"]).stem)
+    large = large_of(given, options)
+    passes = passes_of(given.get("stream"))[1]
+    typed = {f.name: getattr(options, f.name) for f in fields(options)}
+    facts = {**facts_of(large.table, typed, groups), "--stream": passes, "rows of the file": large.stream.rows}
+
+    def decide(progress: Progress, keep: Journal) -> Decision:
+        with one_thread():
+            return decide_large(large, options, groups=groups, progress=progress, keep=keep, passes=passes)
+
+    run_and_write(given, large.table.name, facts, options, decide, "choose")
 
 
 def decide_and_write(given: Given, table: Table, options: Options, groups: dict[str, str] | None, command: str) -> None:

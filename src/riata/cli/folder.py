@@ -19,7 +19,7 @@ SHOWN = 40
 
 
 def report(given: Given) -> None:
-    """Run ``riata report OUT``: draw report.html again, from decision.json and figures.json alone."""
+    """Run ``riata report OUT``: draw report.html again, from decision.json, figures.json and timings.json."""
     from ..choice.decision import read_decision
 
     folder = Path(given["run"])

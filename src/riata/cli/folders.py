@@ -11,7 +11,11 @@ from ..errors import InputError, ResourceError, one_line
 
 ROOT = "riata-out"
 LONGEST = 64
-WRITTEN = ("decision.json", "figures.json", "results.parquet", "model.safetensors", "report.html", "journal.sqlite")
+WRITTEN = (
+    "decision.json", "figures.json", "timings.json", "results.parquet", "model.safetensors", "report.html",
+    "journal.sqlite",
+)  # fmt: skip
+"""What a run may write into its folder."""
 
 
 def study_name(label: str) -> str:

@@ -22,10 +22,14 @@ class Stopped(BaseException):
 
 @dataclass
 class Stop:
-    """The signal that asked the program to stop; 0 while none has. ``unwinding`` once it is being obeyed."""
+    """The signal that asked the program to stop; 0 while none has. ``unwinding`` once it is being obeyed.
+
+    ``limit`` cuts a stop short that hangs.
+    """
 
     asked: int = 0
     unwinding: bool = False
+    limit: threading.Timer | None = None
 
 
 @contextmanager
@@ -48,7 +52,7 @@ def watching(stop: Stop, process: bool) -> Iterator[None]:
         if stop.unwinding:
             return
         stop.asked, stop.unwinding = stop.asked or number, True
-        _leave_in_time(stop.asked)
+        stop.limit = stop.limit or _leave_in_time(stop)
         end_half_started(frame)
         end_workers()
         raise Stopped
@@ -56,11 +60,14 @@ def watching(stop: Stop, process: bool) -> Iterator[None]:
     before = {number: signal.signal(number, obey) for number in LISTENED}
     if process:
         _keep_interrupts_from_workers(stop)
+        _leave_in_time_also_from_a_long_call(stop)
     try:
         yield
     finally:
         for number in LISTENED:
             signal.signal(number, signal.SIG_IGN if process else before[number])
+        if stop.limit is not None and not process:
+            stop.limit.cancel()
 
 
 def end_workers() -> None:
@@ -94,11 +101,27 @@ def shield_workers() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _leave_in_time(number: int) -> None:
+def _leave_in_time(stop: Stop) -> threading.Timer:
     """Leave the process if unwinding takes longer than :data:`PATIENCE`."""
-    timer = threading.Timer(PATIENCE, os._exit, (128 + number,))
+    timer = threading.Timer(PATIENCE, lambda: os._exit(128 + (stop.asked or signal.SIGTERM)))
     timer.daemon = True
     timer.start()
+    return timer
+
+
+def _leave_in_time_also_from_a_long_call(stop: Stop) -> None:
+    """Count the time from the signal on, also while the main thread is in a call that Python cannot interrupt."""
+    if sys.platform == "win32":
+        return
+    came, told = os.pipe()
+    os.set_blocking(told, False)
+    signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        os.read(came, 1)
+        stop.limit = stop.limit or _leave_in_time(stop)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _keep_interrupts_from_workers(stop: Stop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import words
@@ -12,6 +13,7 @@ from .groups import read_groups
 
 if TYPE_CHECKING:
     from ..choice.options import Options
+    from ..choice.stream import Large
     from ..data import Table
 
 PLAIN = (
@@ -66,4 +68,25 @@ def table_of(given: Given, source: Any = None, target: str | None = None, name: 
         drop=words.names(given["drop"] or ""),
         group_column=given.get("group_column"),
         name=study_name(name or "table"),
+    )
+
+
+def large_of(given: Given, options: Options) -> Large:
+    """Return the Parquet file that was named, to be read from disk, with its sub-sample.
+
+    Raises
+    ------
+    InputError
+        If the file, the target or an option cannot be used.
+    """
+    from ..choice.stream import open_large
+
+    return open_large(
+        given["table"],
+        given["target"],
+        options,
+        categorical=words.names(given["categorical"] or ""),
+        drop=words.names(given["drop"] or ""),
+        group_column=given.get("group_column"),
+        name=study_name(Path(given["table"]).stem),
     )

@@ -12,8 +12,8 @@ import polars as pl
 from riata.data.cells import MISSING, is_number
 from riata.data.say import listed, near, quoted, refuse
 
-_TOKEN = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^,'"]*?))\s*(,|$)""", re.DOTALL)
-_WORD = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s{]+))\s*""", re.DOTALL)
+_TOKEN = re.compile(r"""\s*+(?:'((?:[^'\\]|\\.)*+)'|"((?:[^"\\]|\\.)*+)"|([^,'"]*+))\s*+(,|$)""", re.DOTALL)
+_WORD = re.compile(r"""\s*+(?:'((?:[^'\\]|\\.)*+)'|"((?:[^"\\]|\\.)*+)"|([^\s{]++))\s*+""", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def parse_arff(text: str, label: str) -> tuple[pl.DataFrame, npt.NDArray[np.int6
 def _header(rows: list[str], label: str) -> tuple[list[_Attribute], int]:
     """Return the attributes and the index of the first row after ``@data``."""
     attributes: list[_Attribute] = []
+    taken: set[str] = set()
     for number, raw in enumerate(rows, 1):
         line = raw.strip()
         where = f"{label}, row {number}"
@@ -104,9 +105,10 @@ def _header(rows: list[str], label: str) -> tuple[list[_Attribute], int]:
                 f"{where}: {quoted(line)}; expected @attribute or @data; {near(word, ['@attribute', '@data'])}"
             )
         attribute = _attribute(line[len("@attribute") :], where)
-        if attribute.name in [a.name for a in attributes]:
+        if attribute.name in taken:
             raise refuse(f"{where}: the attribute {quoted(attribute.name)} is declared twice; rename one")
         attributes.append(attribute)
+        taken.add(attribute.name)
     raise refuse(f"{label}: no @data line; expected one after the {len(attributes)} attributes")
 
 
@@ -155,8 +157,8 @@ def _split(text: str, where: str) -> list[str | None]:
         match = _TOKEN.match(text, at)
         if match is None:
             raise refuse(f"{where}: cannot read {quoted(text[at:])}; expected values divided by commas, quotes closed")
-        cell = _unquote(match)
-        cells.append(None if match.group(3) is not None and cell in MISSING else cell.strip())
+        cell = _unquote(match).strip()
+        cells.append(None if match.group(3) is not None and cell in MISSING else cell)
         at = match.end()
         if match.group(4) == "":
             return cells
@@ -178,7 +180,7 @@ def _sparse(line: str, attributes: list[_Attribute], where: str) -> list[str | N
     if not line.endswith("}"):
         raise refuse(f"{where}: a sparse row must end with }}")
     body = line[1:-1].strip()
-    pattern = re.compile(r"""\s*([0-9]+)\s+('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,\s]+)\s*(,|$)""")
+    pattern = re.compile(r"""\s*([0-9]++)\s++('(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[^,\s]++)\s*+(,|$)""")
     at = 0
     while at < len(body):
         match = pattern.match(body, at)

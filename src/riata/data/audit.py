@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from riata.data.cells import WORDS, as_numbers
-from riata.data.say import listed, quoted
+from riata.data.cells import WORDS
+from riata.data.say import listed
 
 
 def duplicate_share(values: npt.NDArray[np.float64], y: npt.NDArray[np.generic]) -> float:
@@ -107,25 +107,4 @@ def words_read_as_missing(series: pl.Series) -> str | None:
     return (
         f"column {series.name}: {len(hits)} cells {listed(sorted(set(hits.to_list())))} are read as missing; "
         "write another word if that is a category"
-    )
-
-
-def numbers_with_a_unit(series: pl.Series) -> str | None:
-    """Return the warning that a column of texts holds numbers with a sign or a unit, or None.
-
-    >>> print(numbers_with_a_unit(pl.Series("fat", ["5%", "7.5 %"])))
-    column fat: cells such as '5%' are read as texts; write plain numbers to use them as numbers
-    """
-    if series.dtype != pl.String:
-        return None
-    known = series.str.strip_chars().replace("", None).drop_nulls()
-    bare = known.str.extract(r"^[$€£<>~]?\s*([+-]?[0-9.]+)\s*(?:%|[$€£]|[a-zA-Zµ]{1,3}(?:/[a-zA-Z]{1,3})?)?$", 1)
-    if len(known) == 0 or bare.null_count() or as_numbers(bare).null_count():
-        return None
-    sign = known.str.replace_all(r"[0-9.+\s-]", "")
-    if sign.n_unique() > 1 or sign[0] == "":
-        return None
-    return (
-        f"column {series.name}: cells such as {quoted(known[0])} are read as texts; "
-        "write plain numbers to use them as numbers"
     )

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from riata.data.audit import duplicate_share, leaks, numbers_with_a_unit, words_read_as_missing
+from riata.data.alike import doubts_about_names, same_columns
+from riata.data.audit import duplicate_share, leaks, words_read_as_missing
 from riata.data.frames import Where, to_frame, to_series
 from riata.data.infer import infer_column, texts
 from riata.data.read import Source
@@ -170,8 +171,6 @@ def _gather(features: pl.DataFrame, where: Where, categorical: set[str], drop: s
         named = name in categorical
         found = infer_column(series, where, named, ids=not named)
         draft.warnings.extend(found.warnings)
-        unit = numbers_with_a_unit(series) if found.kind != "numeric" and not (named or found.warnings) else None
-        draft.warnings.extend([unit] if unit else [])
         if found.kind is None:
             if named:
                 raise refuse(
@@ -212,6 +211,7 @@ def _finish(
     if share > 0.01:
         warnings.append(f"{share:.1%} of the rows repeat another row; a repeat in two folds flatters every score")
     warnings.extend(leaks(values, names, answer.y, tuple(c.kind == "categorical" for c in draft.columns)))
+    warnings.extend([*doubts_about_names([*inputs, target]), *same_columns(values, names)])
     outside = {o.name for o in draft.left_out if o.reason in (BY_REQUEST, NAMES_SUBJECT)}
     table = Table(
         name=name, target=target, columns=tuple(draft.columns), left_out=tuple(draft.left_out), values=values,

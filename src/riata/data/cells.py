@@ -20,9 +20,12 @@ _COMMA = r"^[+-]?[0-9]+(,[0-9]+)?([eE][+-]?[0-9]+)?$"
 _THOUSANDS = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+$"
 _INFINITE = r"^(?i)[+-]?inf(inity)?$"
 _LEADING_ZERO = r"^0[0-9]+$"
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _DATE = (
-    r"^([0-9]{4}[-/](0?[1-9]|1[0-2])[-/](0?[1-9]|[12][0-9]|3[01])"
-    r"|[0-3]?[0-9][./][0-3]?[0-9][./]([0-9]{4}|[0-9]{2}))"
+    r"^(?i)([0-9]{4}[-/.](0?[1-9]|1[0-2])[-/.](0?[1-9]|[12][0-9]|3[01])"
+    r"|[0-3]?[0-9][-./][0-3]?[0-9][-./]([0-9]{4}|[0-9]{2})"
+    rf"|[0-3]?[0-9][-. /]{_MONTH}[-., /]*[0-9]{{2,4}}|{_MONTH}[-. /]+[0-3]?[0-9],? ?[0-9]{{4}}"
+    r"|[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?( ?[ap]m)?)"
     r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9.]+)?(Z|[+-][0-9:]+)?)?$"
 )
 
@@ -92,7 +95,7 @@ def have_leading_zero(cells: pl.Series) -> pl.Series:
 
 
 def are_dates(cells: pl.Series) -> bool:
-    """Whether all cells are dates or times: ISO, or day and month with dots or slashes.
+    """Whether all cells are dates or times: ISO, or day and month with dots or slashes, months by name, hours.
 
     >>> are_dates(pl.Series(["2020-01-31", "2020-02-01T10:00"])), are_dates(pl.Series(["31.1.2020", "x"]))
     (True, False)
@@ -120,6 +123,7 @@ def natural(texts: set[str] | list[str] | tuple[str, ...]) -> tuple[str, ...]:
 
     def key(text: str) -> tuple[list[tuple[int, int, str]], str]:
         parts = re.findall(r"[0-9]+|[^0-9]+", text)
-        return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts], text
+        whole = [p.lstrip("0") if p.isdecimal() else None for p in parts]  # as text: it may have thousands of digits
+        return [(1, 0, p) if w is None else (0, len(w), w) for p, w in zip(parts, whole, strict=True)], text
 
     return tuple(sorted(texts, key=key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from riata.data.cells import MISSING, as_numbers, is_number
+from riata.data.joins import doubts_about_rows, refuse_notes, refuse_second_header
 from riata.data.say import listed, quoted, refuse
 
 _CHUNK = 20_000
@@ -48,6 +50,7 @@ def parse_delimited(
     >>> frame.columns, lines.tolist()
     (['a', 'b'], [2, 4])
     """
+    refuse_notes(text, label)
     delimiter = sniff(text)
     records = _records(text, delimiter, label)
     first_line, first = next(records)
@@ -58,7 +61,11 @@ def parse_delimited(
     if header:
         if frame.height == 0:
             raise refuse(f"{label}: only a header line; expected at least 10 rows below it")
+        if had_names == "index":
+            warnings.append("rows have one cell more than the header: the first is read as their name, called index")
         given = _names(first, frame, label, warnings)
+        refuse_second_header(first, frame, lines, label)
+        warnings.extend(doubts_about_rows(first, frame, lines))
         return frame.rename(dict(zip(frame.columns, given, strict=True))), lines, tuple(warnings)
     if had_names != "same":
         raise _ragged(label, int(lines[0]), list(frame.row(0)), len(first))
@@ -200,7 +207,7 @@ def _names(first: list[str], frame: pl.DataFrame, label: str, warnings: list[str
     names = list(first)
     if len(names) < frame.width:
         names = ["", *names]
-    twice = sorted({c for c in names if c and names.count(c) > 1})
+    twice = sorted(c for c, count in Counter(names).items() if c and count > 1)
     if twice:
         at = [k + 1 for k, c in enumerate(names) if c == twice[0]]
         raise refuse(
@@ -208,18 +215,20 @@ def _names(first: list[str], frame: pl.DataFrame, label: str, warnings: list[str
             + (f" (also twice: {listed(twice[1:])})" if twice[1:] else "")
             + "; rename one of them"
         )
+    taken = set(names)
     for k, name in enumerate(names):
         if name:
             continue
         index = k == 0 and frame[frame.columns[0]].n_unique() == frame.height
-        names[k] = _free("index" if index else f"column_{k + 1}", names)
+        names[k] = _free("index" if index else f"column_{k + 1}", taken)
         if not index:
             warnings.append(f"column {k + 1} has no name: it is called {names[k]}")
     return names
 
 
-def _free(name: str, taken: list[str]) -> str:
-    """Return ``name``, with underscores until nobody has it."""
+def _free(name: str, taken: set[str]) -> str:
+    """Return ``name``, with underscores until nobody has it, and take it."""
     while name in taken:
         name += "_"
+    taken.add(name)
     return name

@@ -24,26 +24,41 @@ _FOREIGN = (
     (b"\x93NUMPY", "a numpy file", "load it in Python and pass the arrays"),
     (b"%PDF", "a PDF", "export the table as CSV"),
     (b"\x89PNG", "a picture", "pass a CSV, TSV, Parquet or ARFF table"),
+    (b"PARE", "an encrypted Parquet file", "save it without encryption"),
+    (b"FEA1", "a Feather file", "save it as Parquet"),
+    (b"$FL2", "an SPSS file", "save it as CSV"),
+    (b"<stata_dta>", "a Stata file", "save it as CSV"),
+    (b"RDX", "an R data file", "write it with write.csv"),
+    (b"<!DOCTYPE", "a web page", "was it a login page? download the table again"),
+    (b"<html", "a web page", "was it a login page? download the table again"),
+    (b"<?xml", "XML", "export the table as CSV"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file", "type git lfs pull"),
 )
 
 
 def fetch(source: str | Path) -> tuple[str, bytes]:
-    """Return the label and the unpacked bytes of a table.
+    """Return the label and the unpacked bytes of a file; see `fetch_raw` and `content_of`."""
+    label, raw = fetch_raw(source)
+    return label, content_of(raw, label)
+
+
+def fetch_raw(source: str | Path) -> tuple[str, bytes]:
+    """Return the label and the bytes of a file, packed as they may be.
 
     Parameters
     ----------
     source : str or Path
-        A path, or ``"-"`` for standard input. gzip is recognised by its first bytes.
+        A path, or ``"-"`` for standard input.
 
     Returns
     -------
     tuple of (str, bytes)
-        What messages call the table, and its content.
+        What messages call the table, and what is in the file.
 
     Raises
     ------
     InputError
-        No such file, a directory, an empty or truncated file, a foreign format.
+        No such file, or a directory.
     ResourceError
         The file exists but cannot be read.
     """
@@ -51,14 +66,29 @@ def fetch(source: str | Path) -> tuple[str, bytes]:
         raise refuse("no table is named; expected a path, or - for standard input")
     piped = str(source) == "-"
     label = "stdin" if piped else shown(source)
-    raw = sys.stdin.buffer.read() if piped else _read(Path(source), label)
+    return label, sys.stdin.buffer.read() if piped else _read(Path(source), label)
+
+
+def content_of(raw: bytes, label: str) -> bytes:
+    """Return the unpacked bytes of a table; gzip is recognised by its first bytes.
+
+    Raises
+    ------
+    InputError
+        An empty or truncated file, a foreign format.
+
+    Examples
+    --------
+    >>> content_of(gzip.compress(b"a,b"), "t.csv.gz")
+    b'a,b'
+    """
     content = unpack(raw, label)
     if not content.strip():
         raise refuse(f"{label}: the file is empty; expected a header line and at least 10 rows")
     for magic, what, then in _FOREIGN:
         if content.startswith(magic):
             raise refuse(f"{label}: this is {what}; expected CSV, TSV, Parquet or ARFF (or .gz); {then}")
-    return label, content
+    return content
 
 
 def shown(path: str | Path, limit: int = 100) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy.typing as npt
 import polars as pl
 
 from riata.data import cells as cell
+from riata.data.doubts import doubts
 from riata.data.frames import Where
 from riata.data.say import quoted, refuse
-from riata.data.subjects import id_reason, is_id_name, quoted_if_needed
+from riata.data.subjects import id_reason, is_id_name, long_id_reason, quoted_if_needed
 
 Kind = Literal["numeric", "categorical"]
 UNKNOWN = -1.0
@@ -85,7 +86,14 @@ def infer_column(series: pl.Series, where: Where, categorical: bool = False, ids
     >>> infer_column(pl.Series("zip", ["007", "008", "007"]), here).levels
     ('007', '008')
     """
-    name, dtype = series.name, series.dtype
+    found = _infer(series, where, categorical, ids)
+    said = doubts(series, texts, found.kind, found.values, found.levels, found.reason, categorical or bool(found.note))
+    return replace(found, warnings=(*found.warnings, *said)) if said else found
+
+
+def _infer(series: pl.Series, where: Where, categorical: bool, ids: bool) -> Inferred:
+    """Judge one column by what its cells are."""
+    dtype = series.dtype
     if dtype.is_temporal():
         return left_out("dates or times")
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
@@ -96,8 +104,7 @@ def infer_column(series: pl.Series, where: Where, categorical: bool = False, ids
     strings = texts(series)
     known = strings.drop_nulls()
     if len(known) == 0:
-        said = (f"column {name}: all cells are missing; left out",)
-        return left_out("all missing", said)
+        return left_out("all missing", (f"column {series.name}: all cells are missing; left out",))
     if declared:
         return _categories(strings, "by request" if categorical else "")
     return _judge_texts(strings, known, where, ids)
@@ -177,6 +184,9 @@ def _numeric_texts(strings: pl.Series, where: Where, ids: bool) -> Inferred:
         raise _infinite(where.cell(int(infinite[0]), strings.name), strings[int(infinite[0])])
     numbers = cell.as_numbers(strings)
     whole = bool((numbers.drop_nulls() % 1 == 0).all())
+    reason = long_id_reason(strings.drop_nulls()) if ids and whole else None
+    if reason:
+        return left_out(reason)
     return _numeric(numbers, strings, whole, where, ids)
 
 

@@ -1,57 +1,29 @@
-"""Read a table as it stands: CSV, TSV, semicolons, Parquet or ARFF, decided by content."""
+"""Read a file: in this process where nothing can go wrong, in a process of its own where something can."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+import re
+import stat
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from riata.data.arff import looks_like_arff, parse_arff
-from riata.data.delimited import parse_delimited
-from riata.data.fetch import fetch
-from riata.data.say import listed, quoted, refuse
-from riata.errors import ResourceError, one_line
+from riata.data.fetch import fetch_raw, shown
+from riata.data.guard import read_guarded
+from riata.data.source import Source, decode, understand
 
-_BOMS = (
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-    (b"\xef\xbb\xbf", "utf-8-sig"),
-)
+__all__ = ["Source", "at_risk", "decode", "read_frame", "read_source"]
 
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A table as it was read, before anything was inferred.
-
-    Attributes
-    ----------
-    name : str
-        The file's name without folder and extensions.
-    label : str
-        What messages call it: the path as it was typed.
-    frame : polars.DataFrame
-        Text tables hold strings only; Parquet keeps its types, ARFF its declared ones.
-    lines : ndarray of int64, shape (n,)
-        1-based line of each row in a text file; 1-based row of a Parquet file.
-    warnings : tuple of str
-        What the reader had to assume.
-    """
-
-    name: str
-    label: str
-    frame: pl.DataFrame
-    lines: npt.NDArray[np.int64]
-    warnings: tuple[str, ...] = ()
+_HEAD = 4096
+PLAIN = 1024 * 1024
+"""Bytes up to which a text is read in this process: Python's own csv reader, a few dozen times its size at most."""
 
 
 def read_source(source: str | Path, header: bool | None = None) -> Source:
     """Read a table with its line numbers and the reader's warnings.
+
+    Parquet, gzip, ARFF (a sparse row of it is short) and whatever is larger than `PLAIN` is read by a process with
+    limits of memory and time: whatever a damaged or hostile file does to the reader there, this one gets one line.
 
     Parameters
     ----------
@@ -81,12 +53,13 @@ def read_source(source: str | Path, header: bool | None = None) -> Source:
     >>> read_source(path).frame.columns
     ['age', 'sex']
     """
-    label, content = fetch(source)
-    try:
-        frame, lines, warnings = _parse(content, label, header)
-    except MemoryError:
-        raise ResourceError(one_line(f"{label}: does not fit into the free memory; use fewer rows")) from None
-    return Source(_stem(label), label, frame, lines, warnings)
+    size, head = _glance(source)
+    if at_risk(head, size):
+        return read_guarded(source, shown(source), size, header)
+    label, raw = fetch_raw(source)
+    if at_risk(raw[:_HEAD], len(raw)):  # standard input, a named pipe
+        return read_guarded(raw, label, len(raw), header)
+    return understand(label, raw, header)
 
 
 def read_frame(source: str | Path, header: bool | None = None) -> pl.DataFrame:
@@ -103,89 +76,27 @@ def read_frame(source: str | Path, header: bool | None = None) -> pl.DataFrame:
     return read_source(source, header).frame
 
 
-def _parse(
-    content: bytes, label: str, header: bool | None
-) -> tuple[pl.DataFrame, npt.NDArray[np.int64], tuple[str, ...]]:
-    """Choose the format by content and parse it."""
-    if content.startswith(b"PAR1"):
-        frame = _parquet(content, label)
-        return frame, np.arange(1, frame.height + 1, dtype=np.int64), ()
-    if label.lower().endswith((".parquet", ".parquet.gz", ".pq")):
-        raise refuse(
-            f"{label}: not a Parquet file (it starts with {quoted(content[:8].decode('latin1'))}); "
-            "expected the bytes PAR1; give it the extension of what it is, such as .csv"
-        )
-    text = decode(content, label)
-    if looks_like_arff(text):
-        return parse_arff(text, label)
-    return parse_delimited(text, label, header)
+def at_risk(head: bytes, size: int) -> bool:
+    """Whether a file is to be read by a process of its own.
 
-
-def _parquet(content: bytes, label: str) -> pl.DataFrame:
-    """Read Parquet bytes; every failure of the reader becomes one line."""
-    try:
-        frame = pl.read_parquet(io.BytesIO(content))
-    except MemoryError:
-        raise
-    except (Exception, pl.exceptions.PanicException) as error:
-        reason = one_line(error, 120)
-        raise refuse(f"{label}: damaged Parquet file ({reason}); write or copy it again") from None
-    if frame.width == 0 or frame.height == 0:
-        raise refuse(f"{label}: the Parquet file has no rows; expected at least 10")
-    blank = [k + 1 for k, c in enumerate(frame.columns) if not c.strip()]
-    if blank:
-        frame = frame.rename({frame.columns[k - 1]: f"column_{k}" for k in blank})
-    stripped = [c.strip() for c in frame.columns]
-    twice = sorted({c for c in stripped if stripped.count(c) > 1})
-    if twice:
-        raise refuse(f"{label}: columns {listed(twice)} occur twice but for spaces; rename one of each")
-    frame.columns = stripped
-    return frame
-
-
-def decode(content: bytes, label: str) -> str:
-    """Return the text of UTF-8 bytes, or of UTF-16/32 bytes that start with a byte-order mark.
-
-    Raises
-    ------
-    InputError
-        Not UTF-8 (names the byte and the line), or NUL bytes in the text.
-
-    Examples
-    --------
-    >>> decode("é".encode("utf-16"), "t.csv")
-    'é'
+    >>> at_risk(b"a,b\\n", 1000), at_risk(b"PAR1", 1000), at_risk(b"a,b\\n", 10**9)
+    (False, True, True)
     """
-    encoding = next((name for mark, name in _BOMS if content.startswith(mark)), "utf-8")
+    return (
+        size > PLAIN
+        or head.startswith((b"PAR1", b"\x1f\x8b"))
+        or re.search(rb"@(relation|attribute)", head, re.I) is not None
+    )
+
+
+def _glance(source: str | Path) -> tuple[int, bytes]:
+    """Return the size and the first bytes of a regular file; nothing of anything else, which `fetch_raw` judges."""
     try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        byte = content[error.start] if error.start < len(content) else 0
-        then = "type: iconv -f latin1 -t utf-8 FILE > NEW" if encoding == "utf-8" else "copy it again"
-        name = "UTF-8" if encoding.startswith("utf-8") else encoding.upper()
-        raise refuse(f"{label}, row {line}: not {name} (byte 0x{byte:02x} at offset {error.start}); {then}") from None
-    at = text.find("\0")
-    if at >= 0:
-        line = text.count("\n", 0, at) + 1
-        raise refuse(
-            f"{label}, row {line}: NUL byte in the text; expected a text table in UTF-8; "
-            "is it binary, or UTF-16 without its mark (iconv -f utf-16le -t utf-8)?"
-        )
-    text = text.removeprefix("\ufeff")
-    if not text.strip():
-        raise refuse(f"{label}: the file is empty; expected a header line and at least 10 rows")
-    return text
-
-
-def _stem(label: str) -> str:
-    """Return a table's name: no folder, no extensions of tables.
-
-    >>> _stem("data/adult-train.csv.gz")
-    'adult-train'
-    """
-    name = Path(label).name
-    for end in (".gz", ".csv", ".tsv", ".txt", ".data", ".parquet", ".pq", ".arff"):
-        if name.lower().endswith(end):
-            name = name[: -len(end)]
-    return name or "table"
+        path = Path(source).expanduser()
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or str(source).strip() in ("", "-"):
+            return 0, b""
+        with path.open("rb") as file:
+            return found.st_size, file.read(_HEAD)
+    except (OSError, ValueError, RuntimeError):
+        return 0, b""

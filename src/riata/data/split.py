@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import (
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    StratifiedShuffleSplit,
-)
 
 from riata.data.say import quoted, refuse
 from riata.data.table import Table
@@ -90,6 +85,8 @@ def seal(table: Table, fraction: float = 0.2, seed: int = 0) -> npt.NDArray[np.b
     """
     if not 0 < fraction <= 0.5:
         raise refuse(f"fraction of sealed rows is {fraction}; expected above 0 and at most 0.5")
+    from sklearn.model_selection import StratifiedShuffleSplit
+
     sealed = np.zeros(table.n, dtype=bool)
     if table.subject is not None:
         subjects = len(np.unique(table.subject))
@@ -170,7 +167,9 @@ def _strata(table: Table, k: int) -> Ints:
 
 
 def _folds(table: Table, strata: Ints, k: int, seed: int) -> Ints:
-    """Return fold numbers from scikit-learn's splitters."""
+    """Return fold numbers from scikit-learn's splitters (imported here: reading a table needs none of it)."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     ids = np.empty(table.n, dtype=np.int64)
     blank = np.zeros((table.n, 1))
     if table.subject is None:

@@ -83,6 +83,18 @@ def id_reason(name: str, cells: pl.Series, text: bool, whole: bool) -> str | Non
     return repeated_reason(name, cells)
 
 
+def long_id_reason(cells: pl.Series) -> str | None:
+    """Return why whole numbers of 16 digits or more are ids, or None; as numbers they would lose digits.
+
+    >>> long_id_reason(pl.Series([f"90071992547409{k}" for k in range(10, 30)]))
+    'an id: 20 different whole numbers of 16 digits or more'
+    """
+    distinct = cells.n_unique()
+    if distinct <= 0.9 * len(cells) or not cells.str.contains(r"^[+-]?[0-9]{16,}$").all():
+        return None
+    return f"an id: {distinct} different whole numbers of 16 digits or more"
+
+
 def repeated_reason(name: str, cells: pl.Series) -> str | None:
     """Return why a column names subjects whose rows repeat, or None.
 

@@ -5,25 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from safetensors import SafetensorError
 
 from ..errors import InputError, ResourceError
 from ..results import MemberResult
 from .design import Design
-from .pieces import member_keys, pack, unpack
+from .journal_file import FORMAT, STAGES, TABLES, connect, guarded, remove, tables_of, transaction
+from .pieces import digest, member_keys, pack, stage_of, unpack, wanted_of
 from .run import Blocks
 
-FORMAT = 1
-TABLES = (
-    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE notes (name TEXT PRIMARY KEY, content BLOB NOT NULL)",
-    "CREATE TABLE pieces (id INTEGER PRIMARY KEY, members TEXT NOT NULL, words TEXT NOT NULL, arrays BLOB NOT NULL)",
-)
-T = TypeVar("T")
+SPENT = "seconds"
+"""The note of the seconds that a run had spent when it last wrote, as a number in plain text."""
 
 
 class Journal:
@@ -49,6 +46,8 @@ class Journal:
         self._facts = plain_facts(facts)
         self._database = database
         self._begun = False
+        self._opened, self._before = time.perf_counter(), 0.0
+        self._stages: set[str] = set()
         self._where: dict[str, tuple[int, int]] = {}
         self._last: tuple[Blocks, Design, list[str]] | None = None
 
@@ -68,7 +67,8 @@ class Journal:
         Raises
         ------
         InputError
-            Another run holds the journal; or, with ``resume``, a fact differs, the file is damaged or too new.
+            Another run holds the journal, or the file is not one; or, with ``resume``, a fact differs, the file is
+            damaged or too new.
         ResourceError
             The file cannot be opened.
         """
@@ -79,7 +79,7 @@ class Journal:
         try:
             found._database = connect(path)
             if resume:
-                found._take_up()
+                guarded(path, found._take_up)
         except BaseException as error:
             found.close()
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
@@ -128,14 +128,24 @@ class Journal:
         keys = self._keys(blocks, design)
         words, arrays = pack(results)
         row = (json.dumps([keys[i] for i in ids]), words, arrays)
-        piece = self._write("INSERT INTO pieces (members, words, arrays) VALUES (?, ?, ?)", row)
+        stage = self._stage(design, keys)
+        piece = self._write("INSERT INTO pieces (members, words, arrays) VALUES (?, ?, ?)", row, stage)
         self._where.update({keys[i]: (piece, place) for place, i in enumerate(ids)})
 
     def recall(self, name: str) -> bytes | None:
-        """Return what was remembered under ``name`` by the run that is resumed, or None."""
+        """Return what was remembered under ``name`` by the run that is resumed, or None.
+
+        Raises
+        ------
+        InputError
+            The note cannot be read: the file is damaged.
+        """
         if not self._begun or self._database is None:
             return None
-        rows = self._database.execute("SELECT content FROM notes WHERE name = ?", (name,)).fetchall()
+        try:
+            rows = self._database.execute("SELECT content FROM notes WHERE name = ?", (name,)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"{self.path}: damaged ({error}); leave out --resume to begin again") from None
         return bytes(rows[0][0]) if rows else None
 
     def remember(self, name: str, content: bytes) -> None:
@@ -155,6 +165,7 @@ class Journal:
             if there.get(name) != self._facts.get(name):
                 raise InputError(difference(self.path, name, there.get(name), self._facts.get(name)))
         self._begun = True
+        self._before = float(self.recall(SPENT) or 0.0)
         for piece, members in self._database.execute("SELECT id, members FROM pieces"):
             with contextlib.suppress(ValueError):
                 self._where.update({key: (piece, place) for place, key in enumerate(json.loads(members))})
@@ -166,10 +177,9 @@ class Journal:
             self._database = connect(self.path)
         if not self._begun:
             with transaction(self._database) as database:
-                old = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-                for (name,) in old:
+                for name in tables_of(database):
                     database.execute('DROP TABLE "' + name.replace('"', '""') + '"')
-                for statement in TABLES:
+                for statement in TABLES.values():
                     database.execute(statement)
                 rows = [(name, json.dumps(value)) for name, value in self._facts.items()]
                 database.executemany("INSERT INTO facts VALUES (?, ?)", rows)
@@ -177,17 +187,32 @@ class Journal:
             self._begun = True
         return self._database
 
-    def _write(self, statement: str, row: tuple[Any, ...]) -> int:
+    def _write(self, statement: str, row: tuple[Any, ...], stage: tuple[str, str, str] | None = None) -> int:
+        """Write a row, the seconds spent until now and what was to be trained, all or nothing."""
+
         def write() -> int:
             with transaction(self._begin()) as database:
+                if stage is not None:
+                    database.execute(STAGES)
+                    database.execute("INSERT OR IGNORE INTO stages VALUES (?, ?, ?)", stage)
+                spent = self._before + time.perf_counter() - self._opened
+                database.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (SPENT, f"{spent:.2f}".encode()))
                 return int(database.execute(statement, row).lastrowid or 0)
 
         try:
-            return guarded(self.path, write)
+            written = guarded(self.path, write)
         except sqlite3.DatabaseError as error:
             raise ResourceError(
                 f"cannot write {self.path}: {error}; leave out --resume, or give another --out"
             ) from None
+        if stage is not None:
+            self._stages.add(stage[0])
+        return written
+
+    def _stage(self, design: Design, keys: list[str]) -> tuple[str, str, str] | None:
+        """Return what a design wants, where that has not been written yet."""
+        name = digest("".join(keys))
+        return None if name in self._stages else (name, stage_of(design), wanted_of(design, keys))
 
     def _read(self, piece: int) -> list[MemberResult]:
         assert self._database is not None
@@ -217,62 +242,3 @@ def difference(path: Path, name: str, there: Any, here: Any) -> str:
     if name == "table":
         return f"{path}: the run began with another table (its content differs); pass that table, or leave out --resume"
     return f"{path}: the run began with {name} {there}, this is {here}; leave out --resume to begin again"
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open a journal for this process alone.
-
-    Raises
-    ------
-    InputError
-        Another process has it open.
-    ResourceError
-        It cannot be opened or locked here.
-    sqlite3.DatabaseError
-        It is not an SQLite file.
-    """
-
-    def opened() -> sqlite3.Connection:
-        database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
-        try:
-            for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = FULL"):
-                database.execute(f"PRAGMA {pragma}")
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("COMMIT")
-        except BaseException:
-            database.close()
-            raise
-        return database
-
-    return guarded(path, opened)
-
-
-def guarded(path: Path, act: Callable[[], T]) -> T:
-    """Run ``act``; turn a lock of another run and a disk that does not do into errors a user can act on."""
-    try:
-        return act()
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise InputError(f"{path}: another run is writing here; wait for it, or give another --out") from None
-        raise ResourceError(f"cannot write {path}: {error}; choose another --out or make room") from None
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; choose another --out") from None
-
-
-@contextlib.contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Commit what is done inside, or none of it."""
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield database
-        database.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
-        raise
-
-
-def remove(path: Path) -> None:
-    """Delete a journal and what SQLite keeps beside it."""
-    for ending in ("", "-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)

@@ -26,8 +26,27 @@ def member_keys(blocks: Blocks, design: Design) -> list[str]:
     loss = [blocks.loss.kind, blocks.loss.outputs]
     common = digest(training, json.dumps([loss, list(blocks.variables), blocks.device]), blocks.group)
     data = [digest(common, x, y) for x, y in zip(blocks.x, blocks.y, strict=True)]
-    splits = [digest(data[s.block], str(s.fold), s.train, s.valid, s.test) for s in design.splits]
+    splits = [
+        digest(data[s.block], str(s.fold), s.train, s.valid, s.test, *([] if s.columns is None else [s.columns]))
+        for s in design.splits
+    ]
     return [digest(splits[m.split], json.dumps(asdict(m), sort_keys=True)) for m in design.members]
+
+
+def stage_of(design: Design) -> str:
+    """Return what a design is trained for: the comparison, a path to its end, or fits on selected variables."""
+    if any(s.columns is not None for s in design.splits):
+        return "relaxed fits"
+    training = design.training
+    return "comparison" if training.early_stopping or not training.hidden else "selection path"
+
+
+def wanted_of(design: Design, keys: list[str]) -> str:
+    """Return the keys of a design's members by penalty, as JSON."""
+    wanted: dict[str, list[str]] = {}
+    for member, key in zip(design.members, keys, strict=True):
+        wanted.setdefault(member.penalty, []).append(key)
+    return json.dumps(wanted)
 
 
 def digest(*parts: str | np.ndarray) -> str:

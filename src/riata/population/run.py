@@ -47,6 +47,14 @@ class Keep(Protocol):
         ...
 
 
+class Hands(Protocol):
+    """Trains the chunks of a design somewhere."""
+
+    def train(self, design: Design, chunks: list[list[int]]) -> Iterator[tuple[list[int], list[MemberResult]]]:
+        """Yield every chunk's members and results as they are finished, in any order."""
+        ...
+
+
 @dataclass(frozen=True)
 class Blocks:
     """The data every worker needs once.
@@ -262,7 +270,7 @@ def train_population(
     design: Design,
     *,
     workers: int = 1,
-    crew: Crew | None = None,
+    crew: Hands | None = None,
     chunk: int | None = None,
     progress: Progress | None = None,
     finished: Finished | None = None,
@@ -276,8 +284,8 @@ def train_population(
         Processes, one torch thread each; 1 trains here. The result does not depend on it, nor on ``chunk``.
     chunk : int
         Members trained in one piece; None is :func:`chunk_size`.
-    crew : Crew
-        Processes that hold ``blocks`` already, for several designs on the same data.
+    crew : Hands
+        Workers that hold ``blocks`` already, for several designs on the same data: processes, or a cluster.
     progress : callable (done, total)
         Called when a chunk is finished.
     finished : callable (results)

@@ -49,11 +49,13 @@ def size_words(size: Data) -> str:
     '2,000 parameters, 900 when compacted; 128,000 and 128,000 multiply-adds for 64 rows, 0.50 and 0.50 ms'
     """
     b, a = size["before"], size["after"]
-    return (
+    words = (
         f"{b['parameters']:,} parameters, {a['parameters']:,} when compacted; {b['multiply_adds']:,} and "
-        f"{a['multiply_adds']:,} multiply-adds for {size['rows']} rows, {b['milliseconds']:.2f} and "
-        f"{a['milliseconds']:.2f} ms"
+        f"{a['multiply_adds']:,} multiply-adds for {size['rows']} rows"
     )
+    if "milliseconds" not in b or "milliseconds" not in a:  # timings.json was not there
+        return words
+    return f"{words}, {b['milliseconds']:.2f} and {a['milliseconds']:.2f} ms"
 
 
 def row_words(table: Data) -> str:
