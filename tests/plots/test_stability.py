@@ -29,7 +29,7 @@ def test_variables_come_by_share_and_then_by_norm(made):
 def test_the_strongest_40_are_shown_and_the_count_is_said(made):
     data = PLOT.data(*made(variables=1000))
     assert (len(data["rows"]), data["shown"], data["of"]) == (40, 40, 1000)
-    assert "The 40 most often kept of 1000 are shown" in PLOT.message(data)
+    assert "The 40 most often kept of 1,000 are shown" in PLOT.message(data)
     assert len(json.dumps(PLOT.draw(data).to_dict(validate=False))) < 20_000
 
 

@@ -13,8 +13,10 @@ import torch
 from ..data import Table
 from ..errors import InputError
 from ..population.body import Own
+from ..population.cluster import reach
 from ..population.design import Design, Training
-from ..population.run import Crew, Keep, train_population
+from ..population.hands import hands
+from ..population.run import Hands, Keep, train_population
 from ..results import Population
 from .chart import Resources
 from .clock import Clock
@@ -83,6 +85,7 @@ def decide(
     clock = Clock(before=spent_before(keep))
     options = options or Options()
     device = pick_device(options.device)
+    cluster = reach(options.workers, options.processes)
     parts = part(table, options) if sealed is None else Parts(table, sealed)
     progress("looking at the table", 0, 1)
     require_look(parts.pool, options, own)
@@ -105,9 +108,9 @@ def decide(
         field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep, own, room)
     clock.mark("pilot")
     with ExitStack() as stack:
-        crew = None
-        if options.processes > 1 and device == "cpu":
-            crew = stack.enter_context(Crew(field.blocks, options.processes))
+        crew = hands(field.blocks, options.processes, cluster)
+        if crew is not None:
+            stack.enter_context(crew)
         run = runner(field, crew, progress, keep, room.chunk)
         found = search(field, plan.plan, training_for(options, len(field.splits[0][2].train), plan.effort), run)
         scored = {name: tuned(found, field, name)[0] for name in ["none", *names]}
@@ -193,7 +196,7 @@ def plan_within(
     return field, plan
 
 
-def runner(field: Arena, crew: Crew | None, progress: Progress, keep: Keep | None, chunk: int | None = None) -> Run:
+def runner(field: Arena, crew: Hands | None, progress: Progress, keep: Keep | None, chunk: int | None = None) -> Run:
     """Return what trains a design of an arena on the workers.
 
     The best so far is that among networks trained in the same way, on all columns or on some.

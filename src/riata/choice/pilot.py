@@ -12,6 +12,7 @@ import torch
 from ..path.strengths import grid, lam_max, starting_point
 from ..penalties import Penalty, by_name
 from ..population.body import Body, BuiltIn
+from ..population.cluster import reach
 from ..population.design import Design, Member, Training
 from ..population.run import fit_chunk
 from ..population.train import Rows
@@ -160,7 +161,8 @@ def plan_for(
     for seeds, length, dropout, effort in ladder(options):
         strengths = {p: grid(top, length, found.ratio[p]) for p, top in found.largest.items()}
         plan = Plan(strengths, dropout)
-        last = refits * options.folds * REFIT_COST * found.seconds_per_fit / effective_workers(options)
+        here = min(effective_workers(options), options.processes)
+        last = refits * options.folds * REFIT_COST * found.seconds_per_fit / here
         estimate = last + estimate_seconds(found, plan, options, seeds, options.repeats, effort)
         if estimate <= budget:
             break
@@ -188,10 +190,12 @@ def _length(effort: float) -> float:
 
 
 def effective_workers(options: Options) -> float:
-    """Return how many networks run at once: worker processes on a CPU, one on an accelerator."""
-    if options.device not in ("auto", "cpu") or (options.device == "auto" and torch.cuda.is_available()):
-        return 1.0
-    return float(options.processes)
+    """Return how many networks run at once: worker processes on a CPU, one on an accelerator; all of a cluster's."""
+    fast = options.device not in ("auto", "cpu") or (options.device == "auto" and torch.cuda.is_available())
+    cluster = reach(options.workers, options.processes)
+    if cluster is not None:
+        return float(max(1, cluster.cores("cuda" if fast else "cpu")))
+    return 1.0 if fast else float(options.processes)
 
 
 def _left_out(options: Options, seeds: int, length: int, dropout: tuple[float, ...], effort: float) -> list[str]:
