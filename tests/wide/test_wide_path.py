@@ -174,6 +174,17 @@ def test_rules_only_propose(monkeypatch):
         assert set(a.columns.tolist()) == set(b.columns.tolist())
 
 
+def test_what_is_in_doubt_is_asked_for_more_finely(monkeypatch):
+    x, y = table(4, p=500)
+    _, plain = solved(Dense.of(x), y, "logistic", L1(), hidden=4)
+    monkeypatch.setattr(path_module, "DOUBT", 1)
+    monkeypatch.setattr("riata.wide.cache.MISSED", 0.9)  # so coarse that nearly everything is in doubt
+    _, coarse = solved(Dense.of(x), y, "logistic", L1(), hidden=4)
+    assert coarse.right >= plain.right - 2 and sum(s.doubtful for s in coarse.stages) < 500
+    for a, b in zip(plain.stages, coarse.stages, strict=True):
+        assert set(a.columns.tolist()) == set(b.columns.tolist())
+
+
 def test_a_cache_that_other_paths_filled_changes_nothing():
     x, y = table(6)
     columns = Dense.of(x)
@@ -284,7 +295,11 @@ def test_paths_that_share_a_cache_side_by_side_select_as_alone():
     assert float((gram - torch.eye(len(gram))).abs().max()) < 1e-5
     exact = columns.columns(torch.arange(columns.p)).double().T @ cache.q
     off = (exact - torch.cat(cache.products, 1).double()).abs().amax(0)
-    assert bool((off <= cache.error + 1e-4).all())
+    assert bool((off <= cache.error + 1e-4).all()) and not cache.pending
+    plain = Cache(columns, problem.grouping)
+    one(follow(problem, L1(), plain, geometric(8, 0.3)))
+    assert float(cache.error.max()) < 1.5 * float(plain.error.max())  # sharing does not blur
+    assert sum(s.doubtful for path in together for s in path.stages) < 30
     for penalty, path in zip(SPARSE, together, strict=True):
         alone = one(follow(problem, penalty, Cache(columns, problem.grouping), geometric(8, 0.3)))
         for a, b in zip(path.stages, alone.stages, strict=True):

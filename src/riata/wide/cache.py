@@ -26,10 +26,6 @@ BLOCK = 16384
 """Columns that are scored at a time."""
 NEAR = 0.1
 """Largest part of the groups that is looked at one by one; above it all of them are."""
-LEFT = 0.05
-"""A direction is dropped of which less than this part is new."""
-ROUNDING = 4e-6
-"""Bound on the rounding of a product in float32, relative to the length of a column."""
 MISSED = 0.05
 """Part of lam that the stored directions may miss; what is then in doubt is computed exactly."""
 
@@ -43,48 +39,34 @@ class Cache:
         Passes over the columns, and right-hand sides in all of them.
     """
 
-    def __init__(self, columns: Columns, grouping: Grouping, missed: float = MISSED):
-        self.columns, self.grouping, self.missed = columns, grouping, missed
+    def __init__(self, columns: Columns, grouping: Grouping):
+        self.columns, self.grouping = columns, grouping
         self.q = torch.zeros(columns.n, 0, dtype=torch.float64)
+        self.pending: list[Tensor] = []
         self.products: list[Tensor] = []
         self.error = torch.zeros(0, dtype=torch.float64)
         self.anchors: dict[tuple[Penalty, int], tuple[Tensor, Tensor, float]] = {}
         self.passes = self.right = 0
 
-    def learn(self, slopes: list[Tensor], lams: list[float], penalty: Penalty) -> Asking[None]:
-        """Ask for the directions that are missing to represent some D (n, w), each beside its strength."""
+    def learn(self, slopes: list[Tensor], lams: list[float], penalty: Penalty, missed: float = MISSED) -> Asking[None]:
+        """Ask for the directions that are missing to represent some D (n, w), each beside its strength.
+
+        What paths that run side by side have asked for, and what is answered in the same pass, is not asked again.
+        """
         scaled = torch.cat([centred(d) / (lam * per_lam(penalty)) for d, lam in zip(slopes, lams, strict=True)], 1)
-        more = leading(scaled, self.q, self.missed / self.root)
-        if not more.shape[1]:
+        more = leading(scaled, torch.cat([self.q, *self.pending], 1), missed / self.root).float()
+        if not more.shape[1] and not self.pending:
             return
-        more, known = more.float(), self.q.shape[1]
+        asked = more.double()
+        self.pending.append(asked)
         product = yield Dot(self.columns, more)
+        self.pending = [other for other in self.pending if other is not asked]
         self.passes += 1
         self.right += more.shape[1]
-        self._keep(more.double(), product, self.columns.bound(more).double(), known)
-
-    def _keep(self, more: Tensor, product: Tensor, error: Tensor, known: int) -> None:
-        """Store directions (n, r) with their products, without what fits beside this one stored since ``known``.
-
-        ``more - Q inner = Q2 R`` gives ``X'Q2 = (X'more - C inner) R^-1``; a direction that is hardly new is dropped.
-        """
-        inner = self.q[:, known:].T @ more
-        if inner.shape[0]:
-            rest = more - self.q[:, known:] @ inner
-            keep = torch.linalg.vector_norm(rest, dim=0) > LEFT
-            rest, inner, product = rest[:, keep], inner[:, keep], product[:, keep]
-            if not rest.shape[1]:
-                return
-            more, upper = torch.linalg.qr(rest)
-            back = torch.linalg.inv(upper)
-            for chunk, part in self._parts(torch.cat([inner.new_zeros(known, inner.shape[1]), inner]).float()):
-                if bool((part != 0).any()):
-                    product = torch.addmm(product, chunk, part, alpha=-1)
-            product = product @ back.float()
-            error = (error[keep] + self.error[known:] @ inner.abs() + ROUNDING * self.root) @ back.abs()
-        self.q = torch.cat([self.q, more], 1)
-        self.error = torch.cat([self.error, error])
-        self.products.append(product)
+        if more.shape[1]:
+            self.q = torch.cat([self.q, asked], 1)
+            self.error = torch.cat([self.error, self.columns.bound(more).double()])
+            self.products.append(product)
 
     def scores(self, slope: Tensor, penalty: Penalty, start: int = 0, least: float = 0.0) -> tuple[Tensor, float]:
         """Return every group's entering lam (columns from ``start``) and how far any of them can be off.

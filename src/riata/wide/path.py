@@ -35,6 +35,10 @@ LOOK = 0.6
 """Scores below this part of lam are known as bounds only: they neither enter nor are proposed next."""
 DOUBT = 4096
 """Columns that are computed exactly at a time."""
+FINER = (0.01, 0.002, 0.0)
+"""Parts of lam that may be missed where more than so many are in doubt; 0 ends it."""
+MOST_ADDED = 512
+"""Violating variables that are added at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +220,7 @@ class _Follower:
             yield from self.cache.learn([f.into for f in found], [f.lam for f in found], self.penalty)
             whole = True
             for one in found:
-                stage, violating = self.certify(one)
+                stage, violating = yield from self.certify(one)
                 if len(violating):
                     self.violations += 1
                     self.weights, previous, ahead, whole = one.weights, one.lam, max(1, len(block) // 2), False
@@ -287,6 +291,8 @@ class _Follower:
         for lam in block:
             found.append(self.solve_one(lam))
             self.weights = found[-1].weights
+            if int((self.weights.first != 0).any(1).sum()) > self.most_kept:
+                break  # the path ends here: nothing beyond is wanted
         return found
 
     def solve_one(self, lam: float) -> _Found:
@@ -323,14 +329,21 @@ class _Follower:
             first[some] = done.weights.first
             w, count = done.weights.with_first(first), count + done.iterations
 
-    def certify(self, found: _Found) -> tuple[Stage, Tensor]:
-        """Return the stage, and the groups outside the working set that violate it."""
-        self.scores, missed = self.cache.scores(found.into, self.penalty, self.start, LOOK * found.lam)
-        outside = torch.ones(len(self.scores), dtype=torch.bool)
-        inside = self.problem.grouping.groups_of(self.working.columns[: len(found.weights.first)])
-        outside[inside - self.offset] = False
+    def certify(self, found: _Found) -> Asking[tuple[Stage, Tensor]]:
+        """Return the stage, and the groups outside the working set that violate it, the highest scores first.
+
+        Where very many are in doubt, finer directions are asked for before they are computed one by one.
+        """
         limit = found.lam * (1 + 4 * self.tol)
-        doubtful = (outside & (self.scores + missed > limit)).nonzero().squeeze(1)
+        inside = self.problem.grouping.groups_of(self.working.columns[: len(found.weights.first)])
+        for finer in FINER:
+            self.scores, missed = self.cache.scores(found.into, self.penalty, self.start, LOOK * found.lam)
+            outside = torch.ones(len(self.scores), dtype=torch.bool)
+            outside[inside - self.offset] = False
+            doubtful = (outside & (self.scores + missed > limit)).nonzero().squeeze(1)
+            if len(doubtful) <= DOUBT or not finer:
+                break
+            yield from self.cache.learn([found.into], [found.lam], self.penalty, finer)
         sure = outside.clone()
         sure[doubtful] = False
         largest = max(found.zeros, float(self.scores[sure].max()) + missed if bool(sure.any()) else 0.0)
@@ -338,7 +351,8 @@ class _Follower:
         if len(doubtful):
             exact = self.exact(doubtful + self.offset, found.into)
             self.scores[doubtful] = exact.float()
-            violating = doubtful[exact > limit] + self.offset
+            over = exact > limit
+            violating = doubtful[over][exact[over].argsort(descending=True)[:MOST_ADDED]].sort().values + self.offset
             largest = max(largest, float(exact.max()))
         kept = (found.weights.first != 0).any(1)
         columns = self.working.columns[: len(kept)]
