@@ -26,7 +26,7 @@ from ..population.design import Split, nested_splits
 from ..population.run import Keep
 from ..results import Interval
 from ..wide import run
-from .compare import compare_views, losses_along, nested, strength_of
+from .compare import Comparison, compare_views, losses_along, nested, strength_of
 from .figures import figures_of
 from .fold import Fold, folds_of
 from .halves import PAIRS, Stability, half_splits, most_selected
@@ -118,16 +118,19 @@ def concluded(job: Job, found: Sequence[Sequence[Trial]]) -> tuple[Found, Model]
     folds = folds_of(study.table, study.variants, wanted, study.unpenalised, options.scaling)
     verdict = settle(comparison, folds[0], options)
     recipe = recipe_of(verdict, found, options)
-    fits: list[Fitted] = run([fit(fold, recipe, m.settings) for fold in folds])
+    drawn = drawn_of(verdict, comparison, recipe, found, options)
+    others = [] if drawn is recipe else [fit(folds[-1], drawn, m.settings)]
+    fits: list[Fitted] = run([*(fit(fold, recipe, m.settings) for fold in folds), *others])
     final = final_score(study, job.splits, found, folds[0] if job.sealed.any() else None, fits[0], options)
     job.clock.mark("refitting and scoring")
     stable = stability(m, pool, verdict, options, job.office)
     job.clock.mark("half-samples")
-    losses = losses_along(found, (verdict.view, verdict.fitted))
-    last, fitted = folds[-1], fits[-1]
+    losses = losses_along(found, (drawn.view, drawn.penalty))
+    last, fitted = folds[-1], fits[len(folds) - 1]
     every = Found(
-        study, options, m.settings, comparison, verdict, recipe, final, stable, last, fitted, job.splits, losses
-    )
+        study, options, m.settings, comparison, verdict, recipe, final, stable, last, fitted, job.splits, fits[-1],
+        drawn, losses,
+    )  # fmt: skip
     return every, model_of(last, fitted, recipe, study)
 
 
@@ -167,6 +170,19 @@ def recipe_of(verdict: Verdict, found: Sequence[Sequence[Any]], options: Options
     """Return what is fitted: the strength by the folds together, followed a little further for the picture."""
     step, relaxed = strength_of(found, (verdict.view, verdict.fitted), sparsest=options.goal == "selection")
     return Recipe(verdict.view, verdict.fitted, step, relaxed, PATIENCE)
+
+
+def drawn_of(
+    verdict: Verdict, comparison: Comparison, recipe: Recipe, found: Sequence[Sequence[Trial]], options: Options
+) -> Recipe:
+    """Return whose path over all variants is drawn: the model's, or the best combined one where it has no genotypes."""
+    scores = comparison.view("combined")
+    sparse = [n for n in scores if n not in ("l2", "none")]
+    if verdict.view != "clinical" or not sparse:
+        return recipe
+    best = max(sparse, key=lambda n: float(np.mean(scores[n].per_fold[comparison.metric])))
+    step, relaxed = strength_of(found, ("combined", best), sparsest=options.goal == "selection")
+    return Recipe("combined", best, step, relaxed, PATIENCE)
 
 
 def stability(material: Material, pool: np.ndarray, verdict: Verdict, options: Options, office: Office) -> Stability:

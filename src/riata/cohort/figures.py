@@ -46,10 +46,10 @@ def figures_of(found: Found) -> dict[str, Any]:
 
 def certificate_of(found: Found) -> dict[str, Any] | None:
     """Return the selecting solution, so that it can be certified again; None where nothing is left out."""
-    recipe = found.recipe
+    recipe = found.drawn
     if recipe.penalty in ("none", "l2"):
         return None
-    return stage_facts(found.fold, found.fitted.stage, recipe.view, recipe.penalty, found.settings)
+    return stage_facts(found.fold, found.shown.stage, recipe.view, recipe.penalty, found.settings)
 
 
 def predictions_of(found: Found) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def predictions_of(found: Found) -> dict[str, Any]:
 
 
 def variants_of(found: Found) -> dict[str, list[Any]]:
-    """Return the variants of the model with their places, norms and clusters."""
+    """Return the variants of the network shown with their places, norms and clusters."""
     ids, norms = kept_variants(found)
     study, places = found.study, found.study.places
     of: dict[int, int] = {}
@@ -84,7 +84,7 @@ def variants_of(found: Found) -> dict[str, list[Any]]:
 
 def skyline_of(found: Found) -> dict[str, list[Any]]:
     """Return every variant's gradient over lam, thinned to the largest of neighbouring ones."""
-    reach = found.fitted.scores
+    reach = found.shown.scores
     if not len(reach):
         return {"chromosome": [], "position": [], "reach": []}
     size = -(-len(reach) // MOST_POINTS)
@@ -114,9 +114,9 @@ def chromosomes_of(found: Found) -> list[dict[str, Any]]:
 
 
 def path_of(found: Found) -> dict[str, Any]:
-    """Return the norms of the strongest variables along the path of the model."""
-    fold, stages = found.fold, found.fitted.stages
-    grouping = found.fitted.problem.grouping
+    """Return the norms of the strongest variables along the path that is shown."""
+    fold, stages = found.fold, found.shown.stages
+    grouping = found.shown.problem.grouping
     norms: dict[int, list[float]] = {}
     for i, stage in enumerate(stages):
         groups = grouping.groups_of(stage.columns)
@@ -126,9 +126,9 @@ def path_of(found: Found) -> dict[str, Any]:
     order = sorted(norms, key=lambda g: -max(norms[g]))[:MOST_NAMES]
     d = grouping.several
     label = {g: _name(found, g) for g in order}
-    chosen = min(found.recipe.step, len(stages) - 1)
+    chosen = min(found.drawn.step, len(stages) - 1)
     return {
-        "penalty": found.recipe.penalty,
+        "penalty": found.drawn.penalty,
         "lams": short([s.lam for s in stages], 6),
         "kept_variants": [int((s.columns >= fold.clinical).sum()) for s in stages],
         "kept_clinical": [len(grouping.groups_of(s.columns[s.columns < fold.clinical]).unique()) for s in stages],
@@ -140,7 +140,7 @@ def path_of(found: Found) -> dict[str, Any]:
 
 
 def _name(found: Found, group: int) -> str:
-    fold, several = found.fold, found.fitted.problem.grouping.several
+    fold, several = found.fold, found.shown.problem.grouping.several
     if group < several:
         return fold.table.columns[group].name
     return found.study.variants.names[group - several]

@@ -38,7 +38,9 @@ POOR = 0.4
 class Found:
     """Everything that a decision rests on; ``fold`` and ``fitted`` are those of the model handed back.
 
-    ``losses`` is the mean validation loss of the steps of its path that every fold reached.
+    ``shown`` is the fit whose path over all variants is drawn, ``drawn`` its recipe: the model's own, or that of the
+    combined view where the model does without genotypes. ``losses`` is the mean validation loss of the steps of that
+    path that every fold reached.
     """
 
     study: Study
@@ -52,12 +54,14 @@ class Found:
     fold: Fold
     fitted: Fitted
     splits: Sequence[Split]
+    shown: Fitted
+    drawn: Recipe
     losses: Mapping[int, float]
 
 
 def kept_variants(found: Found) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the variants of the model and the norms of their first-layer rows, strongest first."""
-    final, d = found.fitted.final, found.fold.clinical
+    """Return the variants of the network shown and the norms of their first-layer rows, strongest first."""
+    final, d = found.shown.final, found.fold.clinical
     own = final.columns >= d
     norms = torch.linalg.vector_norm(final.weights.first[own], dim=1)
     alive = norms > 0
@@ -194,13 +198,14 @@ def cohort_facts(found: Found) -> dict[str, Any]:
         **study.facts,
         "views": {view: view_facts(found, view) for view in VIEWS},
         "picks": {view: found.verdict.views.means.get(view) for view in found.comparison.views},
+        "shown": found.drawn.view,
         "clusters": cluster_facts(found, groups, ids),
         "stability": None if found.stable is None else found.stable.facts(study.variants.names, len(ids)),
         "certificate": {
-            "outside": max(s.outside for s in found.fitted.stages),
-            "inside": max(s.residual for s in found.fitted.stages),
-            "passes": found.fitted.passes,
-            "lam_max": found.fitted.lam_max,
+            "outside": max(s.outside for s in found.shown.stages),
+            "inside": max(s.residual for s in found.shown.stages),
+            "passes": found.shown.passes,
+            "lam_max": found.shown.lam_max,
         },
         "compared": {view: c.to_dict() for view, c in found.verdict.views.against_best.items()},
     }

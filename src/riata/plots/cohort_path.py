@@ -13,6 +13,7 @@ from .path import apart, ticks
 from .plot import Chart, Data, Plot
 from .rows import inline
 from .theme import ACCENT, COLOURS, LIT
+from .variants import aside
 
 NAMED, SPACING, LABEL = 12, 14, 18
 WIDE, LOSS_HEIGHT, NORM_HEIGHT = 560, 190, 280
@@ -44,6 +45,7 @@ def cohort_path_data(summary: Data, figures: Data) -> dict[str, Any] | None:
     losses, chosen = _at(path["valid_loss"], order, 6), path.get("chosen")
     at = order.index(chosen) if chosen in order else None
     return {
+        "aside": aside(summary),
         "penalty": path["penalty"],
         "title": NAMES.get(path["penalty"], path["penalty"]),
         "loss": [{"lam": lam, "loss": loss} for lam, loss in zip(lams, losses, strict=True)],
@@ -166,6 +168,10 @@ def draw_cohort_path(data: Data) -> Chart:
     return alt.vconcat(*parts, spacing=12).add_params(alt.param(name="lit", value=""))
 
 
+def _whose(data: Data) -> str:
+    return ", combined view, which the verdict does without" if data.get("aside") else ""
+
+
 def cohort_path_message(data: Data) -> str:
     """Return the loss and what is kept at the chosen strength, and how many lines are drawn."""
     genetic = sum(line["kind"] == GENETIC for line in data["lines"])
@@ -176,7 +182,7 @@ def cohort_path_message(data: Data) -> str:
     of = "" if data["of"] is None else f" of {data['of']:,}"
     loss = "unknown" if c["loss"] is None else f"{c['loss']:.4g}"
     return (
-        f"{data['title']}: at the chosen strength {c['lam']:.3g} the validation loss is {loss}, with "
+        f"{data['title']}{_whose(data)}: at the chosen strength {c['lam']:.3g} the validation loss is {loss}, with "
         f"{_count(c['variants'])}{of} variants and {_count(c['clinical'])} clinical variables kept.{drawn}"
     )
 

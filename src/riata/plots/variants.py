@@ -57,6 +57,7 @@ def variants_data(summary: Data, figures: Data) -> dict[str, Any] | None:
     top = max((row["norm"] for row in rows), default=0.0) or 1.0
     reach = [float(r) for r in sky.get("reach") or () if r is not None]
     return {
+        "aside": aside(summary),
         "rows": rows,
         "labels": _labels(rows, width, top * 1.12),
         "sky": _sky(sky, places),
@@ -229,11 +230,18 @@ def draw_variants(data: Data) -> Chart:
     return alt.vconcat(*parts, spacing=16).add_params(alt.param(name="lit", value=""))
 
 
+def aside(summary: Data) -> bool:
+    """Return whether the path drawn is that of a network that the verdict does without."""
+    shown = (summary.get("cohort") or {}).get("shown")
+    return shown is not None and shown != (summary.get("verdict") or {}).get("view", shown)
+
+
 def variants_message(data: Data) -> str:
     """Return how many variants are kept, in how many clusters, and how close the next one is."""
     of = "" if data["of"] is None else f" of {data['of']:,}"
     kept = data["kept"]
-    text = f"{kept}{of} variants are kept" + (f", in {data['leads']} clusters." if data["leads"] else ".")
+    whose = " by the combined network, which the verdict does without" if data.get("aside") else ""
+    text = f"{kept}{of} variants are kept{whose}" + (f", in {data['leads']} clusters." if data["leads"] else ".")
     strongest = max(data["rows"], key=lambda row: row["norm"], default=None)
     if strongest:
         where = f" on chromosome {strongest['chromosome']}" if strongest["chromosome"] else ""
