@@ -17,6 +17,7 @@ import polars as pl
 from riata.data.say import refuse
 from riata.data.source import Source
 from riata.errors import InputError, ResourceError, one_line
+from riata.memory import PART, available
 
 MIB = 1024 * 1024
 LEAST_MEMORY, MEMORY_PER_BYTE = 1024 * MIB, 100
@@ -74,12 +75,8 @@ def memory_limit(size: int) -> int:
     True
     """
     wanted = max(LEAST_MEMORY, MEMORY_PER_BYTE * size)
-    try:
-        words = Path("/proc/meminfo").read_text(encoding="ascii").split()
-        free = int(words[words.index("MemAvailable:") + 1]) * 1024
-    except (OSError, ValueError, IndexError):
-        return wanted
-    return min(wanted, free * 7 // 10)
+    free = available()
+    return wanted if free is None else min(wanted, int(PART * free))
 
 
 def _run(asked: Mapping[str, object], piped: bytes | None, label: str, wait: float) -> tuple[int | None, bytes, bytes]:
