@@ -65,7 +65,7 @@ def test_a_real_run_has_the_form_that_the_plots_are_tested_on(found: Decision) -
     real, fake = shape(plain(dict(found.figures or {}))), shape(made(task))
     real["candidates"], fake["candidates"] = real["candidates"][0].keys(), fake["candidates"][0].keys()
     paths = {frozenset(p) for p in real.pop("paths").values()}, {frozenset(p) for p in fake.pop("paths").values()}
-    assert real.keys() == fake.keys() | {"rows"}
+    assert real.keys() == fake.keys() | {"rows", "estimate_seconds"}
     assert {k: real[k] for k in fake} == fake
     assert paths[0] == paths[1]
 
