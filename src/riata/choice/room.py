@@ -21,7 +21,7 @@ MOST_COLUMNS = 50_000
 """Encoded columns of a table; beyond it model and decision would not be read back."""
 ENCODE = 40
 """Bytes a cell while rows are encoded: the numbers, the columns before and after centring, masks."""
-LAST = 220 * 2**20
+LAST = 340 * 2**20
 """Bytes that the figures and the report take, whatever the table."""
 WORKER = 220 * 2**20
 """Bytes of a worker process without data."""
