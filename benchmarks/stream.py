@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -149,7 +150,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the file [1000000]")
     parser.add_argument(
-        "--folder", type=Path, default=Path("/tmp/riata-stream"), help="where the file is [%(default)s]"
+        "--folder",
+        type=Path,
+        default=Path(tempfile.gettempdir(), "riata-stream"),
+        help="where the file is [%(default)s]",
     )
     parser.add_argument("--passes", type=int, default=0, help="training passes [as the budget allows]")
     parser.add_argument("--budget", default="4m", help="time it may take [4m]")
