@@ -19,6 +19,9 @@ from .search import Search, best_setting
 Rule = Callable[[Mapping[str, np.ndarray], int, float], str]
 """(scores per inner fold, higher is better; number of inner folds; equivalence region) -> penalty."""
 
+SHARES = ("auroc", "accuracy", "average_precision")
+ERRORS = ("log_loss", "rmse", "mae")
+
 
 def nested(
     found: Search, arena: Arena, candidates: Mapping[str, CandidateScores], rule: Rule
@@ -64,30 +67,33 @@ def constant_loss(arena: Arena, block: int, train: np.ndarray, valid: np.ndarray
 
 def intervals(per_fold: Mapping[str, np.ndarray], arena: Arena) -> dict[str, Interval]:
     """Return mean and 95% interval over the outer folds of every metric, folds without a value left out."""
-    repeats = len(arena.folds)
-    folds = int(arena.folds.max()) + 1
-    found: dict[str, Interval] = {}
-    shares = ("auroc", "accuracy", "average_precision")
-    for name, values in per_fold.items():
-        clean = values[np.isfinite(values)]
-        if len(clean) == folds * repeats:
-            found[name] = interval(clean, folds, repeats)
-        elif len(clean) > 1:
-            found[name] = interval(clean, len(clean), 1)
-        else:
-            found[name] = Interval(float(clean[0]) if len(clean) else float("nan"), float("nan"), float("nan"))
-    for name in (n for n in shares if n in found):
-        i = found[name]
-        found[name] = Interval(i.mean, max(i.low, 0.0), min(i.high, 1.0))
-    for name in (n for n in ("log_loss", "rmse", "mae") if n in found):
-        i = found[name]
-        found[name] = Interval(i.mean, max(i.low, 0.0), i.high)
-    return found
+    folds, repeats = int(arena.folds.max()) + 1, len(arena.folds)
+    return {name: metric_interval(name, values, folds, repeats) for name, values in per_fold.items()}
+
+
+def metric_interval(name: str, values: np.ndarray, folds: int, repeats: int = 1) -> Interval:
+    """Return mean and 95% interval of a metric over the folds: a share stays in 0 to 1, a loss or an error above 0."""
+    clean = values[np.isfinite(values)]
+    if len(clean) < 2:
+        found = Interval(float(clean[0]) if len(clean) else float("nan"), float("nan"), float("nan"))
+    elif len(clean) == folds * repeats:
+        found = interval(clean, folds, repeats)
+    else:
+        found = interval(clean, len(clean), 1)
+    if name in SHARES:
+        return Interval(found.mean, max(found.low, 0.0), min(found.high, 1.0))
+    return Interval(found.mean, max(found.low, 0.0), found.high) if name in ERRORS else found
 
 
 def sealed_scores(model: Model | OwnModel, sealed: Table, seed: int) -> dict[str, Interval]:
     """Open the sealed rows once: score the refitted model there, with bootstrap intervals."""
     said = model.outputs(model.encoder.transform(sealed.values))
-    point = score(sealed.task, sealed.y, said)
-    spread = bootstrap(sealed.task, sealed.y, said, seed, sealed.subject)
-    return {m: Interval(point[m], *spread[m]) for m in METRICS[sealed.task]}
+    return bootstrapped(sealed.task, sealed.y, said, seed, sealed.subject)
+
+
+def bootstrapped(
+    task: str, y: np.ndarray, said: np.ndarray, seed: int, subject: np.ndarray | None
+) -> dict[str, Interval]:
+    """Return the scores of predictions with bootstrap intervals."""
+    point, spread = score(task, y, said), bootstrap(task, y, said, seed, subject)
+    return {m: Interval(point[m], *spread[m]) for m in METRICS[task]}

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..choice.evidence import LeafSet, interval, leaf_set
+from ..choice.evidence import LeafSet, leaf_set
+from ..choice.final import metric_interval
 from ..choice.score import METRIC, METRICS, constant_prediction, score
 from ..data import Table
 from ..population.design import Split
@@ -32,7 +33,7 @@ class Candidate:
 
     def intervals(self) -> dict[str, Interval]:
         """Return mean and 95% interval of every metric over the folds; a share stays within 0 and 1."""
-        return {name: bounded(name, values) for name, values in self.per_fold.items()}
+        return {name: metric_interval(name, values, len(self.chosen)) for name, values in self.per_fold.items()}
 
     def facts(self) -> dict[str, Any]:
         """Return plain values for ``decision.json``."""
@@ -68,17 +69,6 @@ class Comparison:
     def contenders(self, scored: Mapping[str, Candidate]) -> LeafSet:
         """Return which of some candidates contend."""
         return leaf_set({n: c.per_fold[self.metric] for n, c in scored.items()}, self.folds, 1, EQUIVALENT_SHARE)
-
-
-def bounded(name: str, values: np.ndarray) -> Interval:
-    """Return mean and interval of a metric's values over the folds."""
-    clean = values[np.isfinite(values)]
-    if len(clean) < 2:
-        return Interval(float(clean[0]) if len(clean) else float("nan"), float("nan"), float("nan"))
-    found = interval(clean, len(clean), 1)
-    low = max(found.low, 0.0) if name != "r2" else found.low
-    high = min(found.high, 1.0) if name in ("auroc", "accuracy", "average_precision") else found.high
-    return Interval(found.mean, low, high)
 
 
 def tuned_trial(trials: Sequence[Trial]) -> Trial:
@@ -126,12 +116,7 @@ def strength_of(trials: Sequence[Sequence[Trial]], key: Key, *, sparsest: bool =
     A setting counts where every fold reached it. ``sparsest`` takes the strongest within one standard error (Hastie,
     Tibshirani & Friedman 2009, section 7.10).
     """
-    losses: dict[tuple[int, float], list[float]] = {}
-    for of in trials:
-        for t in of:
-            if (t.view, t.penalty) == key:
-                losses.setdefault((t.step, t.relaxed), []).append(t.valid_loss)
-    whole = {setting: np.array(v) for setting, v in losses.items() if len(v) == len(trials)}
+    whole = _losses(trials, key)
     best = min(whole, key=lambda s: float(whole[s].mean()))
     if not sparsest or len(trials) < 2:
         return best
@@ -143,13 +128,17 @@ def strength_of(trials: Sequence[Sequence[Trial]], key: Key, *, sparsest: bool =
 
 def losses_along(trials: Sequence[Sequence[Trial]], key: Key) -> dict[int, float]:
     """Return the mean validation loss of every step of a path that all folds reached, by its best relaxed share."""
+    losses: dict[int, float] = {}
+    for (step, _), values in _losses(trials, key).items():
+        losses[step] = min(losses.get(step, float("inf")), float(values.mean()))
+    return losses
+
+
+def _losses(trials: Sequence[Sequence[Trial]], key: Key) -> dict[tuple[int, float], np.ndarray]:
+    """Return the validation losses of every step and relaxed share that all folds reached."""
     found: dict[tuple[int, float], list[float]] = {}
     for of in trials:
         for t in of:
             if (t.view, t.penalty) == key:
                 found.setdefault((t.step, t.relaxed), []).append(t.valid_loss)
-    losses: dict[int, float] = {}
-    for (step, _), values in found.items():
-        if len(values) == len(trials):
-            losses[step] = min(losses.get(step, float("inf")), float(np.mean(values)))
-    return losses
+    return {setting: np.array(values) for setting, values in found.items() if len(values) == len(trials)}

@@ -12,11 +12,11 @@ import torch
 from ..choice.clock import Clock
 from ..choice.decide import Progress, quiet
 from ..choice.decision import Decision
+from ..choice.final import bootstrapped
 from ..choice.look import LEAST_CLASS, LEAST_ROWS
 from ..choice.options import Options
 from ..choice.plan_memory import Notes
 from ..choice.prepare import SEAL_FROM, SEALED
-from ..choice.score import METRICS, bootstrap, score
 from ..data import fold_ids, seal
 from ..engines.threads import one_thread
 from ..errors import InputError
@@ -24,7 +24,6 @@ from ..model import Model
 from ..penalties import by_name
 from ..population.design import Split, nested_splits
 from ..population.run import Keep
-from ..results import Interval
 from ..wide import run
 from .compare import Comparison, compare_views, losses_along, nested, strength_of
 from .figures import figures_of
@@ -168,8 +167,12 @@ def splits_of(study: Study, pool: np.ndarray, options: Options) -> list[Split]:
 
 def recipe_of(verdict: Verdict, found: Sequence[Sequence[Any]], options: Options) -> Recipe:
     """Return what is fitted: the strength by the folds together, followed a little further for the picture."""
-    step, relaxed = strength_of(found, (verdict.view, verdict.fitted), sparsest=options.goal == "selection")
-    return Recipe(verdict.view, verdict.fitted, step, relaxed, PATIENCE)
+    return _recipe(verdict.view, verdict.fitted, found, options)
+
+
+def _recipe(view: str, penalty: str, found: Sequence[Sequence[Any]], options: Options) -> Recipe:
+    step, relaxed = strength_of(found, (view, penalty), sparsest=options.goal == "selection")
+    return Recipe(view, penalty, step, relaxed, PATIENCE)
 
 
 def drawn_of(
@@ -181,8 +184,7 @@ def drawn_of(
     if verdict.view != "clinical" or not sparse:
         return recipe
     best = max(sparse, key=lambda n: float(np.mean(scores[n].per_fold[comparison.metric])))
-    step, relaxed = strength_of(found, ("combined", best), sparsest=options.goal == "selection")
-    return Recipe("combined", best, step, relaxed, PATIENCE)
+    return _recipe("combined", best, found, options)
 
 
 def stability(material: Material, pool: np.ndarray, verdict: Verdict, options: Options, office: Office) -> Stability:
@@ -213,8 +215,7 @@ def final_score(
     outputs = pool.outputs(fitted.problem, fitted.final.columns, fitted.final.weights)
     sealed = pool.split.test
     said = pool.judge().predictions(outputs, torch.as_tensor(sealed))
-    point = score(table.task, table.y[sealed], said)
     subject = None if table.subject is None else table.subject[sealed]
-    spread = bootstrap(table.task, table.y[sealed], said, options.seed, subject)
-    honest = {m: Interval(point[m], *spread[m]).as_dict() for m in METRICS[table.task]}
+    found_there = bootstrapped(table.task, table.y[sealed], said, options.seed, subject)
+    honest = {m: i.as_dict() for m, i in found_there.items()}
     return {"method": "sealed rows", "rows": len(sealed), **honest, "nested": by_nesting}

@@ -107,8 +107,11 @@ class Fold:
 
     def outputs(self, problem: Problem, columns: Tensor, weights: Weights) -> Tensor:
         """Return the outputs (n, K) of all rows for a network on some columns."""
+        return self.forward(problem, self.standard(problem.columns, columns), weights)
+
+    def forward(self, problem: Problem, x: Tensor, weights: Weights) -> Tensor:
+        """Return the outputs (n, K) of all rows from the inputs x (n, m) of ``weights.first``."""
         given = self.x[:, self.free] if problem.free.shape[1] > 1 else self.x[:, :0]
-        x = self.standard(problem.columns, columns)
         return forward(x, problem.unpenalised(given), weights, problem.spec.activation)[0]
 
     def standard(self, columns: Columns, ids: Tensor) -> Tensor:

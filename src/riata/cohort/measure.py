@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 import torch
+from torch import Tensor
 
 from ..penalties import L2, Penalty
 from ..wide import Asking, Cache, Problem, RidgeStage, Solution, Stage, Start, follow, follow_ridge, run, solve
@@ -14,7 +15,7 @@ from .fold import Fold
 from .settings import PATIENCE, RELAXED, RIDGE_SHARES, TOL, VIEWS, Settings
 from .trial import Trial, judged
 
-__all__ = ["measure", "relax", "unpenalised_fits"]
+__all__ = ["fit_free", "measure", "relax", "unpenalised_fits"]
 
 ROWS_EACH = 10
 """Rows that a kept column wants: a path ends where it keeps more columns than rows allow."""
@@ -77,6 +78,16 @@ def unpenalised_fits(problem: Problem, start: int) -> bool:
     return problem.columns.p - start <= problem.n // 2
 
 
+def fit_free(problem: Problem, start: int) -> Stage:
+    """Fit all columns from ``start`` on without a penalty."""
+    ids = torch.arange(start, problem.columns.p)
+    x = problem.columns.columns(ids).to(problem.free.dtype)
+    width = problem.spec.first_width
+    begin = Start(problem.start.with_first(x.new_zeros(len(ids), width)))
+    done = solve(problem, x, begin, L2(), 0.0, problem.grouping.local(ids, width), tol=1e-5, most=FREE_STEPS)
+    return Stage(0.0, ids, done.weights, done.residual, 0.0, 0, done.iterations)
+
+
 def relax(problem: Problem, penalty: Penalty, stage: Stage, share: float, tol: float = 30 * TOL) -> Stage:
     """Fit the selected variables again at ``share`` of their strength, the layers above trained too."""
     x = problem.columns.columns(stage.columns).to(problem.free.dtype)
@@ -111,65 +122,30 @@ class _Watch:
 
     def add(self, name: str, stage: Stage, share: float) -> float:
         outputs = self.fold.outputs(self.problem, stage.columns, stage.weights)
-        valid, train, said = judged(outputs, self.judge)
         kept = self.problem.grouping.groups_of(stage.columns).unique()
         clinical = int((kept < self.problem.grouping.several).sum())
-        self.found.append(
-            Trial(
-                self.view,
-                name,
-                self.fold.split.fold,
-                self.step,
-                stage.lam,
-                share,
-                valid,
-                train,
-                said,
-                clinical,
-                len(kept) - clinical,
-                max(stage.residual, stage.outside - 1),
-                stage.iterations,
-            )
-        )
-        return valid
+        kkt = max(stage.residual, stage.outside - 1)
+        return self.record(name, outputs, stage, share, (clinical, len(kept) - clinical), kkt)
 
     def ridge(self, stage: RidgeStage) -> bool:
         """Judge a stage of L2, which keeps everything."""
-        given = self.fold.x[:, self.fold.free] if self.problem.free.shape[1] > 1 else self.fold.x[:, :0]
-        from ..wide.network import forward
-
-        outputs = forward(stage.reach, self.problem.unpenalised(given), stage.weights, self.problem.spec.activation)[0]
-        valid, train, said = judged(outputs, self.judge)
+        outputs = self.fold.forward(self.problem, stage.reach, stage.weights)
         clinical = self.problem.grouping.several if self.view != "genetic" else 0
         genetic = 0 if self.view == "clinical" else self.problem.columns.p - self.fold.clinical
-        self.found.append(
-            Trial(
-                self.view,
-                "l2",
-                self.fold.split.fold,
-                self.step,
-                stage.lam,
-                1.0,
-                valid,
-                train,
-                said,
-                clinical,
-                genetic,
-                stage.residual,
-                stage.iterations,
-            )
-        )
-        return self.ended([valid])
+        return self.ended([self.record("l2", outputs, stage, 1.0, (clinical, genetic), stage.residual)])
+
+    def record(
+        self, name: str, outputs: Tensor, stage: Stage | RidgeStage, share: float, kept: tuple[int, int], kkt: float
+    ) -> float:
+        """Write down a trial that keeps so many clinical and genetic variables; return its validation loss."""
+        valid, train, said = judged(outputs, self.judge)
+        where = self.view, name, self.fold.split.fold, self.step
+        self.found.append(Trial(*where, stage.lam, share, valid, train, said, *kept, kkt, stage.iterations))
+        return valid
 
     def free(self, start: int) -> None:
         """Fit all columns without a penalty."""
-        ids = torch.arange(start, self.problem.columns.p)
-        x = self.problem.columns.columns(ids).to(self.problem.free.dtype)
-        width = self.problem.spec.first_width
-        weights = self.problem.start.with_first(x.new_zeros(len(ids), width))
-        groups = self.problem.grouping.local(ids, width)
-        done = solve(self.problem, x, Start(weights), L2(), 0.0, groups, tol=1e-5, most=FREE_STEPS)
-        self.add("none", Stage(0.0, ids, done.weights, done.residual, 0.0, 0, done.iterations), 1.0)
+        self.add("none", fit_free(self.problem, start), 1.0)
 
     def ended(self, losses: Sequence[float]) -> bool:
         """Count the strengths since any of the fits, the path's own or one fitted again, was better than before.

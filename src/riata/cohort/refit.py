@@ -14,11 +14,11 @@ from ..data import Column, Table, fit_encoder, layout
 from ..engines import NetworkSpec
 from ..genome import Columns
 from ..model import Model
-from ..penalties import L2, Penalty, by_name
-from ..wide import Asking, Cache, Problem, Stage, Start, follow, solve
-from ..wide.ridge import small_ridge
+from ..penalties import Penalty, by_name
+from ..wide import Asking, Cache, Problem, Stage, Start, follow
+from ..wide.ridge import null_scale, small_ridge
 from .fold import Fold
-from .measure import FREE_STEPS, relax
+from .measure import fit_free, relax
 from .settings import RIDGE_SHARES, TOL, Settings
 from .study import Study
 
@@ -92,20 +92,17 @@ def _skyline(problem: Problem, cache: Cache, penalty: Penalty, stage: Stage, sta
 
 def _dense(problem: Problem, recipe: Recipe, start: int) -> Fitted:
     """Fit all columns of a view that has few, by L2 or without a penalty."""
+    stage = fit_free(problem, start) if recipe.penalty == "none" else _ridge(problem, recipe, start)
+    return Fitted(problem, stage, stage, (stage,), torch.zeros(0), stage.lam, 0)
+
+
+def _ridge(problem: Problem, recipe: Recipe, start: int) -> Stage:
     ids = torch.arange(start, problem.columns.p)
     x = problem.columns.columns(ids).to(problem.free.dtype)
     begin = Start(problem.start.with_first(x.new_zeros(len(ids), problem.spec.first_width)))
-    null = solve(problem, x[:, :0], Start(problem.start), L2(), 0.0, None, tol=2e-7)
-    into = problem.gradient(x[:, :0], null.weights).into.double()
-    scale = float((x.double().T @ into).square().sum() / into.square().sum().clamp(min=1e-300)) / problem.n
-    lam = RIDGE_SHARES[recipe.step] * scale if recipe.penalty == "l2" else 0.0
-    if lam:
-        done = small_ridge(problem, x, begin, lam, 1e-2, 1000)
-    else:
-        groups = problem.grouping.local(ids, problem.spec.first_width)
-        done = solve(problem, x, begin, L2(), 0.0, groups, tol=1e-5, most=FREE_STEPS)
-    stage = Stage(lam, ids, done.weights, done.residual / (lam or 1.0), 0.0, 0, done.iterations)
-    return Fitted(problem, stage, stage, (stage,), torch.zeros(0), lam, 0)
+    lam = RIDGE_SHARES[recipe.step] * null_scale(problem, x)[1]
+    done = small_ridge(problem, x, begin, lam, 1e-2, 1000)
+    return Stage(lam, ids, done.weights, done.residual / (lam or 1.0), 0.0, 0, done.iterations)
 
 
 def with_variants(table: Table, variants: Columns, ids: Sequence[int]) -> Table:

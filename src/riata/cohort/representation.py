@@ -32,7 +32,7 @@ from riata.path.strengths import grid, lam_max, starting_point
 from riata.penalties import by_name
 from riata.population.body import BuiltIn
 from riata.population.design import Training
-from riata.population.run import _main_hidden
+from riata.population.run import main_hidden
 
 __all__ = ["PENALTIES", "VIEWS", "learned", "study_representation"]
 
@@ -149,7 +149,7 @@ def _starter(stack: ExitStack, options: Options, jobs: int) -> Callable[..., Cal
     pool = stack.enter_context(ProcessPoolExecutor(workers, get_context("spawn")))
 
     def begin(task: Callable[..., Viewed], *given: Any) -> Callable[[], Viewed]:
-        with _main_hidden():
+        with main_hidden():
             return pool.submit(task, *given).result
 
     return begin

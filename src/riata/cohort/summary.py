@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..choice.decision import SCHEMA
+from ..choice.final import metric_interval
 from ..choice.look import CHARTS
 from ..choice.options import Options
 from ..choice.profile import explain, theory
@@ -19,7 +20,7 @@ from ..penalties import ElasticNet
 from ..population.design import Split
 from ..version import __version__
 from ..wide.clusters import Cluster, clusters, companions
-from .compare import Comparison, bounded
+from .compare import Comparison
 from .fold import Fold
 from .halves import Stability
 from .refit import Fitted, Recipe
@@ -78,7 +79,10 @@ def summarize(found: Found, model: Model, trials: Trials, seconds: float) -> dic
     dropped = [name for name in model.dropped if name not in variants]
     norms = dict(zip(model.variables, model.norms.tolist(), strict=True))
     scores = {name: c.facts() for name, c in found.comparison.view(verdict.view).items()}
-    constant = {name: bounded(name, values).as_dict() for name, values in found.comparison.constant.items()}
+    constant = {
+        name: metric_interval(name, values, found.comparison.folds).as_dict()
+        for name, values in found.comparison.constant.items()
+    }
     return {
         "schema": SCHEMA,
         "riata": __version__,

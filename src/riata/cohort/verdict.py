@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import torch
 
 from ..choice.chart import Context, Resources, Walk, walk
-from ..choice.evidence import LeafSet, compare, pick_leaf
+from ..choice.evidence import LeafSet, pick_leaf
 from ..choice.look import CHARTS
 from ..choice.options import Options
 from .compare import EQUIVALENT_SHARE, Candidate, Comparison
@@ -40,8 +40,6 @@ class Verdict:
 def context_of(fold: Fold, scores: dict[str, np.ndarray], options: Options, folds: int) -> Context:
     """Return what the questions may look at: clinical columns and a sample of the variants of the training rows."""
     n, p = fold.columns.n, fold.columns.p
-    import torch
-
     some = torch.linspace(fold.clinical, p - 1, min(SAMPLE, p - fold.clinical)).round().long().unique()
     ids = torch.cat([torch.arange(fold.clinical), some])
     x = fold.columns.columns(ids).numpy().astype(np.float32)
@@ -92,9 +90,3 @@ def settle(found: Comparison, fold: Fold, options: Options) -> Verdict:
                 f"{penalty} keeps every variant and is not written out: the model handed back is that of {fitted}"
             )
     return Verdict(view, penalty, fitted, walked, context, among, views, tuple(warnings))
-
-
-def versus(found: Comparison, first: str, second: str, picks: dict[str, str]) -> dict[str, Any]:
-    """Return how two views compare, each by its own best penalty."""
-    a, b = (found.view(v)[picks[v]].per_fold[found.metric] for v in (first, second))
-    return compare(a - b, found.folds, 1, EQUIVALENT_SHARE).to_dict()

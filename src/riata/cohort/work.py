@@ -15,6 +15,7 @@ from ..choice.plan_memory import Notes
 from ..data import Table
 from ..genome import Columns
 from ..population.design import Split
+from ..population.run import main_hidden
 from .fold import folds_of
 from .halves import kept_in_halves
 from .measure import measure
@@ -116,7 +117,8 @@ def _each(
             done(i, task(material, pieces[i]))
     else:
         with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            numbers = {pool.submit(task, material, pieces[i]): i for i in left}
+            with main_hidden():  # processes start as work is handed to them
+                numbers = {pool.submit(task, material, pieces[i]): i for i in left}
             for future in as_completed(numbers):
                 done(numbers[future], future.result())
     return [found[i] for i in range(len(pieces))]

@@ -190,7 +190,7 @@ def _work(piece: Design) -> list[MemberResult]:
 
 
 @contextmanager
-def _main_hidden() -> Iterator[None]:
+def main_hidden() -> Iterator[None]:
     """Keep new processes from importing the user's script again, which would run it again."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -221,7 +221,7 @@ class Crew:
 
     def train(self, design: Design, chunks: list[list[int]]) -> Iterator[tuple[list[int], list[MemberResult]]]:
         """Yield every chunk's members and results as they are finished."""
-        with _main_hidden():
+        with main_hidden():
             if self._pool is None:
                 self._pool = ProcessPoolExecutor(
                     self.workers, get_context("spawn"), initializer=_prepare, initargs=(self.blocks,)

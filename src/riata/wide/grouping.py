@@ -28,8 +28,8 @@ class Grouping:
     Examples
     --------
     >>> g = Grouping(torch.tensor([0, 1, 1]), 5)
-    >>> len(g), g.columns_of(torch.tensor([1, 2])), g.sizes(torch.tensor([1, 3]))
-    (4, tensor([1, 2, 3]), tensor([2, 1]))
+    >>> len(g), g.columns_of(torch.tensor([1, 2]))
+    (4, tensor([1, 2, 3]))
     """
 
     head: Tensor
@@ -59,12 +59,6 @@ class Grouping:
         if not len(self.head):
             return own
         return torch.where(columns < len(self.head), self.head[columns.clamp(max=len(self.head) - 1)], own)
-
-    def sizes(self, groups: Tensor) -> Tensor:
-        """Return the number of columns of each group (m,)."""
-        count = torch.bincount(self.head, minlength=self.several)
-        padded = torch.cat([count, count.new_ones(1)])
-        return padded[groups.clamp(max=self.several)]
 
     def first(self, column: int) -> int:
         """Return the group of a column; after the last one the number of groups."""

@@ -116,6 +116,15 @@ def small_ridge(problem: Problem, inputs: Tensor, begin: Start, lam: float, tol:
     return solve(problem, inputs, begin, L2(), lam, groups, tol=least, most=most)
 
 
+def null_scale(problem: Problem, x: Tensor, most: int = 1000) -> tuple[Solution, float]:
+    """Return the fit without inputs, and the scale of a ridge on the columns x (n, m): see :class:`RidgePath`."""
+    nothing = x[:, :0]
+    null = solve(problem, nothing, Start(problem.start), L2(), 0.0, None, tol=2e-7, most=most)
+    into = problem.gradient(nothing, null.weights).into.double()
+    seen = (x.double().T @ into).square().sum()
+    return null, float(seen / into.square().sum().clamp(min=1e-300)) / problem.n
+
+
 def _few_columns(
     problem: Problem,
     shares: Sequence[float],
@@ -130,10 +139,7 @@ def _few_columns(
     x, other = (columns.columns(ids).to(problem.free.dtype) for columns in (problem.columns, onto))
     width = problem.spec.first_width
     first = x.new_zeros(len(ids), width)
-    empty = problem.free.new_zeros(problem.n, 0)
-    null = solve(problem, empty, Start(problem.start), L2(), 0.0, None, tol=2e-7, most=most)
-    into = problem.gradient(empty, null.weights).into.double()
-    scale = float((x.double().T @ into).square().sum() / into.square().sum().clamp(min=1e-300)) / problem.n
+    null, scale = null_scale(problem, x, most)
     begin, stages = null.begin(null.weights.with_first(first)), list[RidgeStage]()
     for share in shares if scale > 0 else ():
         done = small_ridge(problem, x, begin, share * scale, tol, most)
