@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -88,11 +90,20 @@ def test_a_reader_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pro
     monkeypatch.setattr(guard, "_START", f"{start}\n{program}")
     monkeypatch.setattr(guard, "LEAST_SECONDS", 1)
     monkeypatch.setattr(guard, "PATIENCE", 4)
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Popen(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *words: Any, **options: Any) -> None:
+            super().__init__(*words, **options)
+            started.append(self)
+
+    monkeypatch.setattr(guard.subprocess, "Popen", Popen)
     with pytest.raises(InputError, match=words) as caught:
         read_source(path)
     assert str(caught.value).isprintable() and len(str(caught.value)) <= 300
+    assert len(started) == 1
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)  # nobody is left
+        os.waitpid(started[0].pid, os.WNOHANG)  # it was waited for: no zombie is left
 
 
 @pytest.mark.parametrize(
