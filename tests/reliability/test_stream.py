@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from torch import Tensor
 
 from riata.api import make_options
 from riata.choice import stream as route
+from riata.choice.decide import Progress, quiet
 from riata.choice.decision import Decision, read_decision
 from riata.choice.score import score
 from riata.choice.stream import open_large, streams
@@ -34,6 +37,8 @@ from riata.model import Model
 from riata.penalties import by_name
 from riata.population import train as minibatch
 from riata.population.design import Training
+from riata.population.journal import Journal
+from riata.population.run import Keep
 from riata.population.solve import certificate
 from riata.population.stream import Certifier, Feed, Streamed, fit_stream
 from riata.population.train import Arms, Rows, Task, fit_minibatch, terms_for
@@ -63,14 +68,44 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def decided(path: Path, passes: int = 2, **more: object) -> Decision:
+def decided(path: Path, progress: Progress = quiet, keep: Keep | None = None, **more: object) -> Decision:
     options = make_options(**{**QUICK, "budget": 7200.0, **more})
-    return decide_large(open_large(path, "ill", options, size=2500, block=BLOCK), options, passes=passes)
+    large = open_large(path, "ill", options, size=2500, block=BLOCK)
+    return decide_large(large, options, progress=progress, keep=keep, passes=2)
+
+
+class Stopped(Exception):
+    """The run was ended from outside."""
+
+
+def kept(file: Path, folder: Path, stop: float = 2.0, resume: bool = False) -> tuple[list[int], Decision | None]:
+    """Decide with a journal and save, or be stopped at a share of the training steps; return the steps made too."""
+    steps, found = list[int](), None
+
+    def told(what: str, done: int, total: int, *_: object) -> None:
+        if what == "training on all rows":
+            steps.append(done)
+            if done >= stop * total:
+                raise Stopped
+
+    with Journal.open(folder / "journal.sqlite", {}, resume=resume) as journal, suppress(Stopped):
+        found = decided(file, progress=told, keep=journal)
+        found.save(folder)
+    return steps, found
 
 
 @pytest.fixture(scope="module")
-def decision(file: Path) -> Decision:
-    return decided(file)
+def whole(file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int], Decision]:
+    """A run that nobody disturbed: its folder, its steps and its decision."""
+    folder = tmp_path_factory.mktemp("whole")
+    steps, found = kept(file, folder)
+    assert found is not None
+    return folder, steps, found
+
+
+@pytest.fixture(scope="module")
+def decision(whole: tuple[Path, list[int], Decision]) -> Decision:
+    return whole[2]
 
 
 def test_a_row_is_sealed_by_its_number_and_the_seed_alone() -> None:
@@ -109,7 +144,7 @@ def test_a_rare_class_gives_its_rows_and_a_sealed_one_is_named(tmp_path: Path) -
     y[rows[is_sealed(rows, 0)][:5]] = "never drawn"
     pl.DataFrame({"x": np.random.default_rng(0).standard_normal(6000), "ill": y}).write_parquet(tmp_path / "s.parquet")
     with pytest.raises(InputError, match="class 'never drawn' of 'ill' is too rare"):
-        decided(tmp_path / "s.parquet", passes=1)
+        decided(tmp_path / "s.parquet")
 
 
 def test_a_numeric_target_is_drawn_by_decile(tmp_path: Path) -> None:
@@ -206,6 +241,55 @@ def test_streaming_has_the_bits_of_training_in_memory_on_the_same_batches(monkey
         assert torch.equal(weight, streamed.params[name]), name
     assert torch.equal(memory.valid_loss, streamed.valid_loss)
     assert bool((streamed.params["first"][0] == 0.0).all(1).any()), "a strong group lasso leaves exact zeros"
+
+
+def test_passes_that_are_kept_are_not_made_again_and_the_bits_are_those_of_one_go() -> None:
+    engine, params, terms, arms, x, y = problem()
+    read: list[int] = []
+
+    def rows(i: int) -> Rows:
+        read.append(i)
+        return Rows(x[100 * i : 100 * i + 100], y[100 * i : 100 * i + 100])
+
+    kept: list[bytes] = []
+    training = Training(epochs=4, batch_size=64, hidden=(8, 8))
+    task = Streamed(
+        engine, Feed(rows, 8, 800, 64, 9), Rows(x[800:], y[800:]), terms, arms, training, 9, keep=kept.append
+    )
+    whole, losses = fit_stream(task, params)
+    assert len(kept) == 4 and len(read) == 32
+    for made in range(4):
+        read.clear()
+        again, same = fit_stream(replace(task, known=kept[made], keep=None), params)
+        assert len(read) == 8 * (3 - made) and same == losses
+        for name, weight in whole.params.items():
+            assert torch.equal(weight, again.params[name]), name
+        assert torch.equal(whole.valid_loss, again.valid_loss) and torch.equal(whole.best_epoch, again.best_epoch)
+        assert whole.status == again.status
+    fewer = {name: weight[:1] for name, weight in params.items()}
+    one = {name: replace(term, lam=term.lam[:1]) for name, term in terms.items()}
+    alone = replace(task, arms=arms.take(torch.tensor([0])), terms=one, keep=None)
+    for foreign in (b"", b"no tensors", kept[1][:-9], kept[1]):  # the last is of three networks
+        read.clear()
+        fit_stream(replace(alone, known=foreign), fewer)
+        assert len(read) == 32, "what is not of this training is not gone on from"
+
+
+@pytest.mark.parametrize("stop", [0.1, 0.6, 0.9])
+def test_a_run_that_was_stopped_in_a_pass_goes_on_and_ends_with_the_same_bytes(
+    file: Path, whole: tuple[Path, list[int], Decision], tmp_path: Path, stop: float
+) -> None:
+    undisturbed, steps, _ = whole
+    kept(file, tmp_path, stop)
+    assert not (tmp_path / "decision.json").exists()
+    again, _ = kept(file, tmp_path, resume=True)
+    assert again == steps[int(2 * stop) * len(steps) // 2 :], "finished passes are not made again"
+    assert kept(file, tmp_path, resume=True)[0] == [], "a finished run is not trained again"
+    for name in ("model.safetensors", "figures.json", "results.parquet", "decision.json"):
+        one, other = ((folder / name).read_bytes() for folder in (undisturbed, tmp_path))
+        if name == "decision.json":
+            one, other = (re.sub(rb'"seconds": *[0-9.]+', b"", content) for content in (one, other))
+        assert one == other, name
 
 
 def test_the_certificate_of_a_stream_is_that_of_all_rows() -> None:
@@ -361,4 +445,4 @@ def test_a_bad_cell_far_down_is_named_by_its_row(tmp_path: Path) -> None:
     bad = table.with_columns(x0=pl.when(pl.int_range(6000) == at).then(float("inf")).otherwise(pl.col("x0")))
     bad.write_parquet(tmp_path / "t.parquet")
     with pytest.raises(InputError, match=rf"row {at + 1}, column x0"):
-        decided(tmp_path / "t.parquet", passes=1)
+        decided(tmp_path / "t.parquet")

@@ -130,13 +130,13 @@ def spent_before(keep: Keep | None) -> float:
     return 0.0 if known is None else float(known)
 
 
-def timed_once(decision: Decision, keep: Keep | None) -> Decision:
+def timed_once(decision: Decision, keep: Keep | None, name: str = TIMES) -> Decision:
     """Return the decision with the times of the run that first came to it: resumed again, it is the same."""
     if not isinstance(keep, Notes) or decision.figures is None:
         return decision
-    known = keep.recall(TIMES)
+    known = keep.recall(name)
     if known is None:
-        keep.remember(TIMES, times_bytes(decision.summary, decision.figures))
+        keep.remember(name, times_bytes(decision.summary, decision.figures))
         return decision
     summary, figures = with_times(decision.summary, decision.figures, known)
     return replace(decision, summary=summary, figures=figures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..population.run import Keep
 from ..population.train import Fitted
 from ..results import MemberResult, Population
 from .clock import Clock
-from .decide import Progress, decide, pick_device, quiet
+from .decide import Progress, decide, pick_device, quiet, timed_once
 from .decision import Decision
 from .figures.size import size_of
 from .options import DEFAULT_BUDGET, Options
@@ -26,6 +26,8 @@ from .summary import option_facts
 DECIDING = 0.5
 """Share of the budget for the decision; the rest is for the passes over the file."""
 MOST_PASSES = 5
+STREAM_TIMES = "times of the streamed decision"
+"""The note of the times of the run that first had a model of all rows."""
 STREAMED = -2
 """The fold of a network that was trained on the file."""
 INTERVALS = {
@@ -35,20 +37,26 @@ INTERVALS = {
 
 
 @dataclass(frozen=True)
+class Passes:
+    """How often the file is trained on, what a pass takes in seconds, and whether the budget did not allow one."""
+
+    number: int
+    seconds: float
+    late: bool = False
+
+
+@dataclass(frozen=True)
 class Trained:
-    """What the passes left: the model, how it was trained and judged."""
+    """What the passes left: the model, how it was trained and judged, and the seconds of every stage."""
 
     model: Model
     counted: Counted
     valid: int
-    passes: int
-    estimate: float
-    seconds: Mapping[str, float]
+    plan: Passes
+    stages: list[tuple[str, float]]
     fitted: Fitted
     losses: list[list[float]]
     judged: Judged
-    late: bool = False
-    """The budget did not allow one pass."""
 
 
 def decide_large(
@@ -85,7 +93,10 @@ def decide_large(
     trained = on_all_rows(run, options, budget - clock.seconds(), progress, keep, passes)
     population = Population((*(first.population or Population(())).members, *members_of(run, trained, options.seed)))
     summary = summary_of(first, large, options, groups, trained)
-    return Decision(summary, trained.model, population, {**(first.figures or {}), "size": size_of(trained.model)})
+    figures = {**(first.figures or {}), "size": size_of(trained.model)}
+    stages = [{"stage": stage, "seconds": round(spent, 2)} for stage, spent in trained.stages]
+    figures["stages"] = [*figures.get("stages", []), *stages]
+    return timed_once(Decision(summary, trained.model, population, figures), keep, STREAM_TIMES)
 
 
 def on_all_rows(
@@ -94,24 +105,24 @@ def on_all_rows(
     """Count, train, certify and score."""
     clock = Clock()
     counted = count(run, lambda done, total: progress("reading all rows", done, total))
-    clock.mark("counting")
+    clock.mark("reading all rows")
     valid = run.rows(joined(counted.valid))
     counted.valid = []
     each = pass_seconds(run, counted, valid)
-    left -= clock.seconds()
-    number = passes or planned(left, each, keep)
-    clock.mark("planning")
+    plan = Passes(passes, each) if passes else planned(left - clock.seconds(), each, keep)
+    clock.mark("planning the passes")
     size = options.batch_size or BATCH
     fitted, losses = train(
         run,
         counted,
         valid,
-        number,
+        plan.number,
         size,
         options.seed,
         lambda done, total: progress("training on all rows", done, total),
+        keep if isinstance(keep, Notes) else None,
     )
-    clock.mark("training")
+    clock.mark("training on all rows")
     params = {k: w.cpu() for k, w in fitted.params.items()}
     model = replace(run.model, params=params)
     judged = judge(run, fitted.params, model, lambda done, total: progress("scoring sealed rows", done, total))
@@ -123,34 +134,24 @@ def on_all_rows(
         "status": list(fitted.status),
         "rows": counted.train,
     }
-    return Trained(
-        replace(model, facts=facts),
-        counted,
-        len(valid.y),
-        number,
-        each,
-        dict(clock.stages),
-        fitted,
-        losses,
-        judged,
-        late=not passes and 2 * each > left,
-    )
+    return Trained(replace(model, facts=facts), counted, len(valid.y), plan, clock.stages, fitted, losses, judged)
 
 
-def planned(left: float, each: float, keep: Keep | None) -> int:
+def planned(left: float, each: float, keep: Keep | None) -> Passes:
     """Return the passes that the time left allows, one being needed to certify; a resumed run takes its first plan.
 
-    >>> planned(100.0, 20.0, None), planned(1.0, 20.0, None), planned(1e6, 1.0, None)
-    (4, 1, 5)
+    >>> planned(100.0, 20.0, None).number, planned(1e6, 1.0, None).number, planned(1.0, 20.0, None)
+    (4, 5, Passes(number=1, seconds=20.0, late=True))
     """
     name = "passes over the file"
     known = keep.recall(name) if isinstance(keep, Notes) else None
     if known is not None:
-        return int(json.loads(known))
+        return Passes(**json.loads(known))
     number = int(np.clip((left - each) // max(each, 1e-9), 1, MOST_PASSES))
+    plan = Passes(number, each, 2 * each > left)
     if isinstance(keep, Notes):
-        keep.remember(name, json.dumps(number).encode())
-    return number
+        keep.remember(name, json.dumps(asdict(plan)).encode())
+    return plan
 
 
 def members_of(run: Run, trained: Trained, seed: int) -> list[MemberResult]:
@@ -192,16 +193,21 @@ def summary_of(
         "kkt_max": float(judged.kkt.max()),
         "fits": old["fits"] + len(judged.kkt),
         "failed_fits": old["failed_fits"] + sum(s == "diverged" for s in trained.fitted.status),
-        "plan": {**old["plan"], "sample": large.table.n, "trained": trained.counted.train, "passes": trained.passes},
+        "plan": {
+            **old["plan"],
+            "sample": large.table.n,
+            "trained": trained.counted.train,
+            "passes": trained.plan.number,
+        },
         "options": option_facts(options, groups),
         "stream": stream,
-        "seconds": round(old["seconds"] + sum(trained.seconds.values()), 2),
+        "seconds": round(old["seconds"] + sum(spent for _, spent in trained.stages), 2),
         "warnings": [*said(large, trained, stream), *old["warnings"]],
     }
 
 
 def stream_facts(large: Large, trained: Trained, options: Options, scores: dict[str, Any]) -> dict[str, Any]:
-    """Return which rows each number rests on, how like them the sub-sample is, and what the passes took."""
+    """Return which rows each number rests on, and how like them the sub-sample is."""
     smd, ratio = trained.counted.differences()
     columns = trained.model.encoder.layout.columns
     tested, judged = large.tested, trained.judged
@@ -216,9 +222,7 @@ def stream_facts(large: Large, trained: Trained, options: Options, scores: dict[
         "sealed": judged.sealed,
         "block": large.stream.block,
         "batch": min(options.batch_size or BATCH, trained.counted.train),
-        "passes": trained.passes,
-        "pass_estimate_seconds": round(trained.estimate, 2),
-        "seconds": {k: round(v, 2) for k, v in trained.seconds.items()},
+        "passes": trained.plan.number,
         "representative": {
             "ok": tested.ok, "smd": tested.smd, "log_variance_ratio": tested.log_variance_ratio,
             "auc": tested.auc, "auc_low": tested.auc_low, "rows": tested.total,
@@ -247,7 +251,7 @@ def said(large: Large, trained: Trained, stream: Mapping[str, Any]) -> list[str]
     moments, tested = stream["moments"], large.tested
     lines = [
         f"the file was streamed: decided on a sub-sample of {large.table.n:,} of {large.stream.rows:,} rows, trained "
-        f"on {stream['train']:,} rows in {trained.passes} passes, stopped by {stream['valid']:,}, scored on "
+        f"on {stream['train']:,} rows in {trained.plan.number} passes, stopped by {stream['valid']:,}, scored on "
         f"{stream['sealed']:,} sealed rows; the comparison of candidates rests on the sub-sample alone",
         f"sub-sample against all {moments['rows']:,} unsealed rows: largest standardised mean difference "
         f"{moments['smd']:.3f} ({moments['smd_column']}), largest |log variance ratio| "
@@ -258,9 +262,9 @@ def said(large: Large, trained: Trained, stream: Mapping[str, Any]) -> list[str]
     lines += tested.warnings
     if trained.counted.unseen:
         lines.append(f"{trained.counted.unseen:,} cells hold categories that the sub-sample did not have")
-    if trained.late:
+    if trained.plan.late:
         lines.append(
-            f"a pass over all rows takes about {trained.estimate:.0f} s, more than the budget left: one was made"
+            f"a pass over all rows takes about {trained.plan.seconds:.0f} s, more than the budget left: one was made"
         )
     if not trained.fitted.best_epoch.any():
         lines.append("no pass over all rows lowered the validation loss: the model is that of the sub-sample")

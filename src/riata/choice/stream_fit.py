@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from ..population.run import arms_of
 from ..population.stream import Certifier, Feed, Streamed, fit_stream
 from ..population.train import Fitted, Rows
 from ..updates import Terms
+from .plan_memory import Notes
 from .prepare import grouping
 from .stream import Large
 from .stream_scores import Scores, scores_for
@@ -30,6 +32,8 @@ from .training import LEARNING_RATE
 BATCH = 1024
 VALID_ROWS, VALID_CELLS = 100_000, 2**24
 """Most rows and cells that stop the training; they stay in memory."""
+STANDING = "networks after the last pass over the file"
+"""The note of where the training stands."""
 TIMED, STEP_COST = 8192, 1.4
 """Rows that a pass is timed on, and what a step costs beside its gradient."""
 
@@ -151,9 +155,16 @@ def pass_seconds(run: Run, counted: Counted, valid: Rows) -> float:
 
 
 def train(
-    run: Run, counted: Counted, valid: Rows, passes: int, size: int, seed: int, told: Callable[[int, int], None]
+    run: Run,
+    counted: Counted,
+    valid: Rows,
+    passes: int,
+    size: int,
+    seed: int,
+    told: Callable[[int, int], None],
+    notes: Notes | None = None,
 ) -> tuple[Fitted, list[list[float]]]:
-    """Train the sub-sample's networks on all training rows of the file."""
+    """Train the sub-sample's networks on all training rows of the file, from the last pass that ``notes`` have."""
     starts = run.reader.stream.starts
 
     def read(i: int) -> Rows:
@@ -174,6 +185,8 @@ def train(
         seed,
         run.body.masks,
         told,
+        notes.recall(STANDING) if notes else None,
+        partial(notes.remember, STANDING) if notes else None,
     )
     return fit_stream(task, run.params)
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ..engines import Params, generator
 from ..engines.memory import Scratch, aligned, keep_freed_memory
-from ..updates import State, Term, Terms
+from ..updates import Term, Terms
 from .design import Training
 from .solve import residuals
+from .standing import Standing
 from .train import DIVERGED, OK, Arms, Engine, Fitted, Noise, Rows, make_update, noise, rate
 
 WINDOW = 4
@@ -77,13 +78,16 @@ class Feed:
 
 Told = Callable[[int, int], None]
 """Told how far a training is: (steps done, steps of all passes)."""
+Kept = Callable[[bytes], None]
+"""Given where a training stands after each pass, see :class:`~riata.population.standing.Standing`."""
 
 
 @dataclass(frozen=True)
 class Streamed:
     """What is trained on a feed and how: as :class:`~riata.population.train.Task`, with the rows on disk.
 
-    ``training.epochs`` is the number of passes.
+    ``training.epochs`` is the number of passes. After each, ``keep`` is given where the training stands; with such
+    bytes as ``known``, the passes that they hold are not made again.
     """
 
     engine: Engine
@@ -95,6 +99,8 @@ class Streamed:
     seed: int
     masks: Noise | None = None
     told: Told | None = None
+    known: bytes | None = None
+    keep: Kept | None = None
 
 
 def fit_stream(task: Streamed, params: Params) -> tuple[Fitted, list[list[float]]]:
@@ -112,29 +118,24 @@ def fit_stream(task: Streamed, params: Params) -> tuple[Fitted, list[list[float]
     engine, training, terms, arms, valid = task.engine, task.training, task.terms, task.arms, task.valid
     draw, update, scratch = task.masks or partial(noise, engine.spec), make_update(training), Scratch()
     params = {k: aligned(w.clone()) for k, w in params.items()}
-    best = {k: w.clone() for k, w in params.items()}
-    state: State = update.init(params, terms)
-    least = engine.losses(params, valid.x, valid.y, scratch=scratch).clone()
-    losses, won_at = [least.tolist()], torch.zeros(len(least), dtype=torch.int64, device=least.device)
-    step, total = 0, task.feed.steps * training.epochs
-    finite = torch.isfinite(least)
-    for epoch in range(1, training.epochs + 1):
-        for rows in task.feed.epoch(epoch):
+    loss = engine.losses(params, valid.x, valid.y, scratch=scratch)
+    now = Standing.begun(params, update.init(params, terms), loss)
+    if task.known is not None:
+        now.unpack(task.known)
+    total = task.feed.steps * training.epochs
+    for epoch in range(now.passes + 1, training.epochs + 1):
+        for step, rows in enumerate(task.feed.epoch(epoch), (epoch - 1) * task.feed.steps):
             masks = draw(arms, task.seed, step, len(rows.y), scratch)
             _, grads = engine.grads(params, rows.x, rows.y, None, masks, scratch)
-            update.step(params, grads, state, arms.lr * rate(step, total, training.warmup), terms)
-            step += 1
+            update.step(params, grads, now.state, arms.lr * rate(step, total, training.warmup), terms)
             if task.told is not None:
-                task.told(step, total)
-        loss = engine.losses(params, valid.x, valid.y, scratch=scratch)
-        losses.append(loss.tolist())
-        finite &= torch.isfinite(loss)
-        won = (loss < least - training.min_delta * least.abs()).nonzero().flatten()
-        least[won], won_at[won] = loss[won], epoch
-        for k, w in params.items():
-            best[k][won] = w[won]
-    status = [OK if good else DIVERGED for good in finite.tolist()]
-    return Fitted(best, least, won_at, torch.full_like(won_at, training.epochs), status), losses
+                task.told(step + 1, total)
+        now.judge(engine.losses(params, valid.x, valid.y, scratch=scratch), training.min_delta)
+        if task.keep is not None:
+            task.keep(now.pack())
+    status = [OK if good else DIVERGED for good in now.finite.tolist()]
+    epochs = torch.full_like(now.won_at, training.epochs)
+    return Fitted(now.best, now.least, now.won_at, epochs, status), now.losses
 
 
 class Certifier:
