@@ -18,13 +18,13 @@ import argparse
 import json
 import os
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from peak import Peak
 from sklearn.metrics import roc_auc_score
 
 import riata
@@ -77,46 +77,6 @@ def made(folder: Path, rows: int, seed: int) -> Path:
     (folder / f"{path.stem}.json").write_text(json.dumps({"auroc": float(np.mean(best))}))
     whole.replace(path)
     return path
-
-
-class Peak:
-    """The largest sum of the proportional set sizes of this process and its children, sampled while it is open."""
-
-    def __enter__(self) -> Peak:
-        self.most, self._over = 0, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.25):
-            self.most = max(self.most, sum(map(pss, family(os.getpid()))))
-
-
-def family(pid: int) -> list[int]:
-    """Return a process and all its descendants."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = task.read_text().split()
-        except OSError:
-            continue
-        for child in children:
-            found += family(int(child))
-    return found
-
-
-def pss(pid: int) -> int:
-    """Return the bytes of a process, pages that are shared counted by their share; 0 where it is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def read_alone(path: Path) -> float:
@@ -175,14 +135,13 @@ def main() -> None:
 def show(decision: Decision, seconds: float, gib: float, alone: float, best: float) -> None:
     """Print what came out."""
     facts, verdict = decision.summary["stream"], decision.verdict
-    each = facts["seconds"]["training"] / facts["passes"]
+    stages = {stage["stage"]: stage["seconds"] for stage in (decision.figures or {})["stages"]}
+    each = stages["training on all rows"] / facts["passes"]
     print(f"verdict {verdict['penalty']}, lam {verdict['lam']:.3g}, dropout {verdict['dropout']}: {decision.evidence}")
     print(f"rows: sub-sample {facts['sample']:,}, train {facts['train']:,}, valid {facts['valid']:,}, "
           f"sealed {facts['sealed']:,}; batch {facts['batch']}")  # fmt: skip
     print(f"representative: {json.dumps(facts['representative'])}; moments: {json.dumps(facts['moments'])}")
-    print(
-        f"passes {facts['passes']}, {each:.1f} s each, {each / alone:.1f} times reading; all stages {facts['seconds']}"
-    )
+    print(f"passes {facts['passes']}, {each:.1f} s each, {each / alone:.1f} times reading; all stages {stages}")
     print(f"validation losses by pass: {[round(float(np.mean(v)), 5) for v in facts['valid_loss']]}")
     for name, scores in facts["scores"].items():
         shown = ", ".join(f"{m} {i['mean']:.4f} ({i['low']:.4f} to {i['high']:.4f})" for m, i in scores.items())
