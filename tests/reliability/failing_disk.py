@@ -96,15 +96,15 @@ def judged(out: Path, code: int, said: str, old: dict[str, bytes], new: dict[str
     return ""
 
 
-def sweep(folder: Path, disk: ctypes.CDLL, errors: list[str], every: bool) -> dict[str, Any]:
-    """Fail at every call, resume on a good disk, and count; ``every`` tries each error at each call."""
+def sweep(folder: Path, disk: ctypes.CDLL, errors: list[str]) -> dict[str, Any]:
+    """Fail at every call with every error, resume on a good disk, and count."""
     out, where = folder / "out", str(folder / "out").encode()
     old = {name: (folder / "old" / name).read_bytes() for name in FILES}
     new: dict[str, bytes] = {}
     wrong: list[str] = []
     n, runs, last, refused = 0, 0, False, 0
     while not last:
-        for error in errors if every or n == 0 else [errors[n % len(errors)]]:
+        for error in errors:
             shutil.rmtree(out, ignore_errors=True)
             shutil.copytree(folder / "old", out)
             disk.fail_at(where, n, getattr(errno, error), int(error == "EIO"))
@@ -136,7 +136,7 @@ def run() -> None:
     (folder / "old" / "report.html").write_text("older\n")
     disk = ctypes.CDLL(None)
     disk.fail_at.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_int]
-    sys.stdout.write(json.dumps(sweep(folder, disk, list(ERRORS), "--every" in sys.argv)) + "\n")
+    sys.stdout.write(json.dumps(sweep(folder, disk, list(ERRORS))) + "\n")
 
 
 if __name__ == "__main__":
