@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch.fx.experimental.proxy_tensor
 import vl_convert
+from alive import in_session
 
 import riata.api
 import riata.cli.app
@@ -128,20 +129,6 @@ def landed(folder: Path) -> tuple[str, int]:
     return "among the pieces" if any(a < b for a, b in done) else "refitting", held.networks
 
 
-def orphans(session: int) -> list[int]:
-    """Return the processes of a session that are still there."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state, *rest = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(rest[2]) == session and state != "Z":
-                found.append(int(entry.name))
-    return found
-
-
 @dataclass
 class Figure:
     """What came out."""
@@ -191,7 +178,7 @@ def chain(
     finish(folder, [*words, "--resume"])
     figure.finished += 1
     until = time.monotonic() + 20
-    while (left := [p for s in sessions for p in orphans(s)]) and time.monotonic() < until:
+    while (left := [p for s in sessions for p in in_session(s)]) and time.monotonic() < until:
         time.sleep(0.1)
     figure.orphans += len(left)
 

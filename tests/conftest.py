@@ -1,13 +1,18 @@
-"""One torch thread for every test: the tensors are small, and the machine may be shared."""
+"""What all tests share: one torch thread, since the machine may be shared; the command; and tests/support."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # Keras reads it once, when it is first imported
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+Ran = tuple[int, str, str]
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +24,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run a command in this process: exit code, stdout, stderr."""
+    from riata.cli import main
+
+    def ran(*words: object) -> Ran:
+        capsys.readouterr()
+        code = main([str(w) for w in words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return ran

@@ -21,19 +21,6 @@ from .engines.threads import one_thread
 from .errors import InputError
 from .population.run import Keep
 
-WITHOUT_GENOTYPES: Mapping[str, str] = {
-    "picture": "variants are no picture",
-    "no_validation": "the views are compared by measuring",
-    "scaling": "variants are standardised",
-    "form": "every view has one first layer",
-    "budget": "every path is followed to its end",
-    "repeats": "the folds are drawn once",
-    "seeds": "a fold has one network a strength",
-    "dropout": "the paths are without dropout",
-    "groups": "a variant is a group of its own",
-}
-"""Options that say nothing where there are genotypes, and why."""
-
 
 def load_table(
     table: Any,
@@ -174,34 +161,14 @@ def choose_cohort(
     **reading: Any,
 ) -> Decision:
     """Decide for a clinical table with genotypes; see :func:`choose` and :func:`riata.cohort.study.open_study`."""
+    from .cohort.checks import check_options
     from .cohort.decide import decide_study
     from .cohort.study import open_study
 
-    check_cohort_options(options, groups)
+    check_options(options, groups)
     study = open_study(clinical, target, genotypes, task=options.task, threads=options.processes, **reading)
     decision: Decision = decide_study(study, options, progress=progress, keep=keep)
     return decision
-
-
-def check_cohort_options(options: Options, groups: Mapping[str, str] | None = None) -> None:
-    """Refuse options that say nothing where there are genotypes.
-
-    Raises
-    ------
-    InputError
-        Names the option and why.
-    """
-    usual = Options()
-    asked = [name for name in WITHOUT_GENOTYPES if getattr(options, name, None) != getattr(usual, name, None)]
-    asked += ["groups"] if groups is not None else []
-    for name in asked:
-        flag = "--" + name.replace("_", "-")
-        raise InputError(f"{flag} does not apply with --genotypes: {WITHOUT_GENOTYPES[name]}; leave {flag} out")
-    if len(options.hidden) > 1 and options.hidden != usual.hidden:
-        layers = ",".join(map(str, options.hidden))
-        raise InputError(f"--hidden {layers} does not apply with --genotypes: one layer is used; type --hidden 20")
-    if "sparse_group_lasso" in options.penalties and options.penalties != usual.penalties:
-        raise InputError("--penalties sparse_group_lasso does not apply with --genotypes; type --penalties group_lasso")
 
 
 def choose_module(

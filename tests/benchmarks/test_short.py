@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from load_modules import benchmark
 
 from riata.compact import compact
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 STEPS = 3000
-
-
-def load(name: str) -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
 
 
 @pytest.fixture(scope="module")
 def wrong() -> Iterator[ModuleType]:
-    yield from load("wrong_ways")
+    with benchmark("wrong_ways") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
 def digits() -> Iterator[ModuleType]:
-    yield from load("digits_network")
+    with benchmark("digits_network") as module:
+        yield module
 
 
 def test_the_reference_is_the_lasso(wrong: ModuleType) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -12,38 +10,28 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from load_modules import benchmark
 
 from riata.choice.options import Options
 from riata.genome import Cohort, Dense, open_bed, simulate
 
-FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-
-
-def load(name: str) -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-
 
 @pytest.fixture(scope="module")
 def genome() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)  # as when the program is run
-        yield from load("genome")
+    with benchmark("genome") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
 def cohorts() -> Iterator[ModuleType]:
-    yield from load("cohorts")
+    with benchmark("cohorts") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
 def mice() -> Iterator[ModuleType]:
-    yield from load("mice")
+    with benchmark("mice") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")

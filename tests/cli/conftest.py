@@ -1,4 +1,4 @@
-"""Small tables, and the command line called in this process."""
+"""Small tables, and the command line called in this process, in an empty folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from riata.cli import main
 
 SMALL = ["--folds", "3", "--seeds", "1", "--path-length", "4", "--hidden", "8", "--epochs", "10", "--workers", "1"]
 Ran = tuple[int, str, str]
@@ -61,16 +59,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def riata(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+def riata(command: Callable[..., Ran]) -> Callable[..., Ran]:
     """Run a command: exit code, stdout, stderr."""
-
-    def run(*words: object) -> Ran:
-        capsys.readouterr()
-        code = main([str(w) for w in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
+    return command
 
 
 @pytest.fixture

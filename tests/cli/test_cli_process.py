@@ -7,39 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from run_processes import ENVIRONMENT, RIATA, STOPPED, in_session, left_after, started, until_it_trains
 
 from riata.population.journal import Journal
 
 Run = Callable[..., tuple[int, str, str]]
-RIATA = [sys.executable, "-m", "riata"]
 LONG = "--penalties l1 --folds 5 --seeds 8 --path-length 40 --hidden 16 --epochs 300 --patience 300".split()  # noqa: SIM905
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def started(*words: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*RIATA, *map(str, words)], env=ENVIRONMENT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
-
-
-def alive_in_session(session: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state, *rest = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(rest[2]) == session and state != "Z":
-                found.append(int(entry.name))
-    return found
 
 
 def test_help_and_refusals_import_no_torch() -> None:
@@ -57,21 +35,15 @@ def test_help_and_refusals_import_no_torch() -> None:
 @pytest.mark.parametrize(("number", "workers", "to_all"), [(signal.SIGTERM, 1, False), (signal.SIGINT, 2, True)])
 def test_signal_ends_the_workers_too(ill: Path, number: signal.Signals, workers: int, to_all: bool) -> None:
     process = started("choose", ill, "--target", "ill", *LONG, "--workers", workers, "--out", "out", "--budget", "1h")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("training networks"):
-            break
-    assert len(alive_in_session(process.pid)) >= (1 + workers if workers > 1 else 1)
+    until_it_trains(process)
+    assert len(in_session(process.pid)) >= (1 + workers if workers > 1 else 1)
     send = os.killpg if to_all else os.kill
     send(process.pid, number)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 128 + number
     assert out == "" and "Traceback" not in err
-    assert err.splitlines()[-1] == "riata: stopped; type the command again with --resume to go on"
-    until = time.monotonic() + 5
-    while alive_in_session(process.pid) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert alive_in_session(process.pid) == []
+    assert err.splitlines()[-1] == STOPPED
+    assert left_after(process.pid, 5) == []
     assert [p.name for p in Path("out").iterdir()] == ["journal.sqlite"]
 
 

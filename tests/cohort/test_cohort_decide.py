@@ -15,7 +15,7 @@ import torch
 
 from riata.choice.decision import read_decision
 from riata.choice.options import Options
-from riata.cohort import decide
+from riata.cohort import decide, kept
 from riata.cohort.decide import decide_study
 from riata.cohort.fold import folds_of
 from riata.cohort.refit import Recipe, fit, model_of
@@ -24,6 +24,7 @@ from riata.cohort.study import Study, open_study
 from riata.genome import Cohort, Truth, simulate
 from riata.population.design import Split
 from riata.wide import run
+from riata.wide.clusters import clusters
 
 COHORT = Cohort(
     people=300, variants=800, effects=5, background=0, clinical=6, summaries=0, named=True, genetic_share=0.65,
@@ -38,7 +39,7 @@ QUICK = replace(OPTIONS, path_length=4, hidden=(2,))
 
 Made = tuple[Path, Truth]
 Decided = tuple[Any, dict[str, Any]]
-"""A decision, and what its model was made of."""
+"""A decision, and what was seen while it was made."""
 
 
 def make(folder: Path, cohort: Cohort) -> Made:
@@ -61,15 +62,20 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.fixture(scope="module")
 def decided(made: Made) -> Decided:
-    """The decision, and what its model was made of."""
-    seen: dict[str, Any] = {}
+    """The decision, what its model was made of, and how often its variants were put into clusters."""
+    seen: dict[str, Any] = {"clusters": 0}
 
     def noted(*given: Any) -> Any:
         seen.update(zip(("fold", "fitted", "recipe", "study"), given, strict=True))
         return model_of(*given)
 
+    def counted(*given: Any) -> Any:
+        seen["clusters"] += 1
+        return clusters(*given)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decide, "model_of", noted)
+        patch.setattr(kept, "clusters", counted)
         return decide_study(opened(made[0]), OPTIONS), seen
 
 
@@ -125,6 +131,19 @@ def test_the_strong_variants_are_found(made: Made, decided: Decided) -> None:
     leads = [c["lead"] for c in summary["cohort"]["clusters"]]
     assert set(leads) <= set(summary["kept"])
     assert summary["kkt_max"] < 2e-3
+
+
+def test_clusters_are_worked_out_once_and_drawn_as_they_are_told(decided: Decided) -> None:
+    found, seen = decided
+    told = [{c["lead"], *c["members"]} for c in found.summary["cohort"]["clusters"]]
+    drawn = found.figures["cohort"]["variants"]
+    assert seen["clusters"] == 1 and len(told) > 1
+    assert [
+        {n for n, k in zip(drawn["name"], drawn["cluster"], strict=True) if k == i} for i in range(len(told))
+    ] == told
+    assert drawn["norm"] == sorted(drawn["norm"], reverse=True) and drawn["norm"][-1] > 0
+    leads = [drawn["norm"][drawn["name"].index(c["lead"])] for c in found.summary["cohort"]["clusters"]]
+    np.testing.assert_allclose(leads, [c["norm"] for c in found.summary["cohort"]["clusters"]], rtol=1e-3)
 
 
 def test_the_model_says_what_its_fold_said(made: Made, decided: Decided) -> None:

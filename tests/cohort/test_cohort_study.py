@@ -168,8 +168,10 @@ def test_matrices_by_position_and_with_ids(tmp_path: Path) -> None:
     )
     bed = plink(tmp_path / "s", counts)
     floats = np.where(counts < 0, np.nan, counts.astype(float)).T
+    nines = np.where(counts < 0, -9, counts.astype(np.int64)).T  # a missing call in PLINK's files
+    np.save(tmp_path / "nines.npy", nines)
     for source in (counts.T, torch.from_numpy(counts.T.copy()), floats, tmp_path / "m.npy", str(tmp_path / "m.npz"),
-                   open_bed(bed), Dense.of(floats), tmp_path / "s"):  # fmt: skip
+                   open_bed(bed), Dense.of(floats), tmp_path / "s", nines, tmp_path / "nines.npy"):  # fmt: skip
         study = open_study(frame, "chd", source)
         np.testing.assert_allclose(raw(study), want, atol=1e-5)
         assert int(study.variants.missing.sum()) == int((counts < 0).sum())
@@ -254,12 +256,14 @@ def test_genotypes_that_cannot_be(tmp_path: Path) -> None:
     np.savez(tmp_path / "two.npz", a=np.ones((40, 2)), b=np.ones((40, 2)))
     wrong = calls().T.copy()
     wrong[0, 0] = -3
+    np.save(tmp_path / "wrong.npy", wrong)
     for source, said in [
         (tmp_path / "x.vcf", "--make-bed"),
         (tmp_path / "bad.npy", "cannot be read"),
         (tmp_path / "two.npz", "expected X"),
         (tmp_path / "none", "cannot be read"),
-        (wrong, "down to -3"),
+        (wrong, "the genotypes: whole numbers down to -3"),
+        (tmp_path / "wrong.npy", "wrong.npy: whole numbers down to -3"),
         (calls().T[:30], "40 rows"),
         ([[1, 2]], "'list'"),
         (np.ones((PEOPLE, 3)), "every variant has one value"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -14,9 +12,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from load_modules import loaded
 
 import riata
-from riata.cli import main
 from riata.model import load_model
 
 HERE = Path(__file__).parent
@@ -33,24 +31,8 @@ def golden(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def maker() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("golden_make", HERE / "make.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    def ran(*words: object) -> Ran:
-        capsys.readouterr()
-        code = main([str(w) for w in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return ran
+    with loaded(HERE / "make.py") as module:
+        yield module
 
 
 def inputs_of(folder: Path) -> pl.DataFrame:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+from load_modules import benchmark
 
 from riata.data import make_table
 from riata.data.guard import read_guarded
 from riata.data.source import understand
 from riata.errors import InputError
 
-PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "fuzz_tables.py"
-
 
 @pytest.fixture(scope="module")
 def fuzz() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("benchmark_fuzz_tables", PROGRAM)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with benchmark("fuzz_tables") as module:
+        yield module
 
 
 def test_three_hundred_mutants(fuzz: ModuleType) -> None:

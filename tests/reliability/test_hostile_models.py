@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -15,28 +14,22 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from load_modules import benchmark
 
 import riata
 from riata.choice.decision import Decision
-from riata.cli import main
 from riata.errors import InputError, ResourceError
 from riata.model import load_model
 from riata.strict import MOST_BYTES, MOST_VALUES, parse
 
-PROGRAM = Path(__file__).resolve().parents[2] / "benchmarks" / "hostile_models.py"
 MUTANTS = 300
 Ran = tuple[int, str, str]
 
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location("benchmark_hostile_models", PROGRAM)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up by name
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with benchmark("hostile_models") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +58,6 @@ def run(decision: Decision, tmp_path: Path) -> Path:
     decision.save(tmp_path / "run")
     (tmp_path / "rows.csv").write_text("a,b,c\n1,2,u\n3,,w\n")
     return tmp_path / "run"
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    def ran(*words: object) -> Ran:
-        capsys.readouterr()
-        code = main([str(w) for w in words])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return ran
 
 
 def test_the_sound_file_is_taken_apart_and_put_together(hostile: ModuleType, content: bytes, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_processes import STOPPED, in_session, left_after, started, until_it_trains
 
 from riata.population.journal import Journal
 from riata.population.journal_file import is_open
@@ -18,31 +19,10 @@ from riata.population.journal_read import read_journal
 
 OPTIONS = "--folds 4 --seeds 4 --path-length 20 --penalties l1 --hidden 16 --epochs 200 --patience 200 --dropout 0"
 WORDS = ["choose", "t.csv", "--target", "y", *OPTIONS.split(), "--workers", "2", "--out", "out", "--budget", "1h"]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 STARTED = 0.3
 """Seconds that Python takes until the program can listen; a signal before ends it as signals do."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to look for orphans")
-
-
-def in_session(session: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state, *rest = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(rest[2]) == session and state != "Z":
-                found.append(int(entry.name))
-    return found
-
-
-def started(folder: Path, *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "riata", *WORDS, *more], env=ENVIRONMENT, text=True, cwd=folder,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
 
 
 def table(folder: Path) -> None:
@@ -64,7 +44,7 @@ def test_signals_at_random_times_of_a_run_with_two_workers(tmp_path: Path) -> No
     table(tmp_path)
     journal, held = tmp_path / "out" / "journal.sqlite", 0
     for i, (number, when, send) in enumerate(ROUNDS):
-        process = started(tmp_path, *(["--resume"] if i else []))
+        process = started(*WORDS, *(["--resume"] if i else []), cwd=tmp_path)
         if when == "while it trains":
             until_it_trains(process)
             time.sleep(float(rng.random()) * 3)
@@ -76,7 +56,7 @@ def test_signals_at_random_times_of_a_run_with_two_workers(tmp_path: Path) -> No
         assert process.returncode == 128 + number, err
         assert time.monotonic() - sent < 10
         assert out == "" and "Traceback" not in err
-        assert err.splitlines()[-1] == "riata: stopped; type the command again with --resume to go on"
+        assert err.splitlines()[-1] == STOPPED
         assert left_after(process.pid, 10) == []
         if journal.exists():
             assert not is_open(journal)
@@ -85,23 +65,6 @@ def test_signals_at_random_times_of_a_run_with_two_workers(tmp_path: Path) -> No
             held = now
     assert held > 0 and sorted(p.name for p in (tmp_path / "out").iterdir()) == ["journal.sqlite"]
     Journal.open(journal, read_journal(journal).facts, resume=True).close()
-
-
-def until_it_trains(process: subprocess.Popen[str]) -> None:
-    """Read what a run says until the first network is trained."""
-    assert process.stderr is not None
-    said = ""
-    while "training networks" not in (line := process.stderr.readline()):
-        said += line
-        assert line, f"ended with {process.wait()} before it trained: {said}"
-
-
-def left_after(session: int, seconds: float) -> list[int]:
-    """Return the processes of a session that are there after some seconds; none as soon as there are none."""
-    until = time.monotonic() + seconds
-    while (left := in_session(session)) and time.monotonic() < until:
-        time.sleep(0.05)
-    return left
 
 
 def test_a_call_that_cannot_be_interrupted_is_left_in_time() -> None:
@@ -143,16 +106,14 @@ def test_the_limit_ends_with_the_block_it_is_for() -> None:
 
 def test_killed_driver_takes_its_workers_along(tmp_path: Path) -> None:
     table(tmp_path)
-    process = started(tmp_path)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("training networks"):
-            break
+    process = started(*WORDS, cwd=tmp_path)
+    until_it_trains(process)
     until = time.monotonic() + 60
     while len(in_session(process.pid)) < 3 and time.monotonic() < until:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait(timeout=20) == -signal.SIGKILL
+    assert process.stderr is not None
     process.stderr.close()
     # a worker that is just starting notices when it has started
     assert left_after(process.pid, 30) == [] and not is_open(tmp_path / "out" / "journal.sqlite")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Protocol
@@ -88,39 +88,24 @@ def decide(
     cluster = reach(options.workers, options.processes)
     parts = part(table, options) if sealed is None else Parts(table, sealed)
     progress("looking at the table", 0, 1)
-    require_look(parts.pool, options, own)
-    seen = look(parts.pool, options, groups)
-    room = fit_room(parts.pool, seen.rows, options, own)
-    seen = replace(seen, rows=room.rows, warnings=(*seen.warnings, *room.said))
-    if room.workers != options.processes:
-        options = replace(options, workers=room.workers)
-    if options.picture not in ("auto", "no"):
-        picture(seen.context)  # a size that cannot be is refused before anything is trained
+    seen, room = looked(parts, options, groups, own)
+    options = options if room.workers == options.processes else replace(options, workers=room.workers)
     names, resources = candidates_for(parts.pool, options, seen.context)
     clock.mark("looking at the table")
     progress("pilot", 0, 1)
-    field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep, own, room)
-    resources = replace(resources, budget=options.budget or DEFAULT_BUDGET)
-    if resources.can_validate and not plan.fits:
-        why = f"comparing all candidates takes about {plan.estimate:.0f} s; the budget is {resources.budget:.0f} s"
-        resources = replace(resources, can_validate=False, reason=why)
-        names = [n for n in [theory_leaf(options, seen.context)] if n != "none"]
-        field, plan = plan_within(parts, seen, names, resources, options, groups, device, clock, keep, own, room)
+    job = Job(table, parts, options, groups, device, clock, own)
+    field, plan, names, resources = planned(job, seen, names, resources, keep, room)
     clock.mark("pilot")
     with ExitStack() as stack:
         crew = hands(field.blocks, options.processes, cluster)
         if crew is not None:
             stack.enter_context(crew)
-        run = runner(field, crew, progress, keep, room.chunk)
-        found = search(field, plan.plan, training_for(options, len(field.splits[0][2].train), plan.effort), run)
-        scored = {name: tuned(found, field, name)[0] for name in ["none", *names]}
-        scored = {"constant": constant_scores(field), **scored}
-        by_metric = {name: np.asarray(s.per_fold[METRIC[table.task]]) for name, s in scored.items()}
+        measured = compared(job, field, plan, names, runner(field, crew, progress, keep, room.chunk))
+        by_metric = {name: np.asarray(s.per_fold[METRIC[table.task]]) for name, s in measured.scored.items()}
         context = replace(seen.context, resources=resources, scores=by_metric, repeats=plan.repeats)
         clock.mark("training networks")
         progress("refitting", 0, 1)
-        job = Job(table, parts, options, groups, device, clock, own)
-        decision = conclude(job, Measured(field, plan, found, scored, run), context, seen.warnings)
+        decision = conclude(job, measured, context, seen.warnings)
     return timed_once(decision, keep)
 
 
@@ -158,42 +143,69 @@ def pick_device(name: str) -> str:
     return name
 
 
+def looked(parts: Parts, options: Options, groups: Mapping[str, str] | None, own: Own | None) -> tuple[Look, Room]:
+    """Look at the pool, and fit the rows to compare on and the workers to the memory that is free."""
+    require_look(parts.pool, options, own)
+    seen = look(parts.pool, options, groups)
+    room = fit_room(parts.pool, seen.rows, options, own)
+    if options.picture not in ("auto", "no"):
+        picture(seen.context)  # a size that cannot be is refused before anything is trained
+    return replace(seen, rows=room.rows, warnings=(*seen.warnings, *room.said)), room
+
+
+def planned(
+    job: Job, seen: Look, names: list[str], resources: Resources, keep: Keep | None, room: Room
+) -> tuple[Arena, Budgeted, list[str], Resources]:
+    """Plan to compare the candidates, or where the budget is too small for that, to train what theory answers."""
+    field, plan = plan_within(job, seen, names, resources, keep, room)
+    resources = replace(resources, budget=job.options.budget or DEFAULT_BUDGET)
+    if not resources.can_validate or plan.fits:
+        return field, plan, names, resources
+    takes = f"comparing all candidates takes about {plan.estimate:.0f} s"
+    why = f"{takes}, more than a budget of {resources.budget:.0f} s leaves beside the pilot, the report and refits"
+    resources = replace(resources, can_validate=False, reason=why)
+    names = [n for n in [theory_leaf(job.options, seen.context)] if n != "none"]
+    return *plan_within(job, seen, names, resources, keep, room), names, resources
+
+
 def plan_within(
-    parts: Parts,
-    seen: Look,
-    names: list[str],
-    resources: Resources,
-    options: Options,
-    groups: Mapping[str, str] | None,
-    device: str,
-    clock: Clock,
-    keep: Keep | None,
-    own: Own | None,
-    room: Room,
+    job: Job, seen: Look, names: list[str], resources: Resources, keep: Keep | None, room: Room
 ) -> tuple[Arena, Budgeted]:
     """Run the pilot and fit the plan to the budget.
 
     The plan depends on the clock, so a run that is resumed takes the plan that it began with.
     """
+    parts, options, rows = job.parts, job.options, seen.rows
     if not resources.can_validate:
         options = replace(options, dropout=options.rates[:1])
+
+    def field_of(rows: np.ndarray, seeds: int, repeats: int) -> Arena:
+        return arena(parts.pool, rows, options, seeds, repeats, job.device, job.groups, job.own)
+
     name = "plan to compare" if resources.can_validate else "plan by theory"
     known = keep.recall(name) if isinstance(keep, Notes) else None
     if known is not None:
         rows, plan = plan_from(known)
-        return arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups, own), plan
-    rows = seen.rows
-    field = arena(parts.pool, rows, options, options.seeds, 1, device, groups, own)
+        return field_of(rows, plan.seeds, plan.repeats), plan
+    field = field_of(rows, options.seeds, 1)
     train = len(field.splits[0][2].train)
     found = pilot(field, names, training_for(options, train, PILOT_EFFORT), scaled=not options.epochs)
     refits = (1 + (parts.sealed is not None)) * max(1.0, parts.pool.n / train)
     refits += len(SEEDS) * (1 + 2 * len(names)) / options.folds
-    plan = plan_for(found, options, clock.seconds(), refits, room.repeats)
+    plan = plan_for(found, options, job.clock.seconds(), refits, room.repeats)
     if (plan.seeds, plan.repeats) != (options.seeds, 1):
-        field = arena(parts.pool, rows, options, plan.seeds, plan.repeats, device, groups, own)
+        field = field_of(rows, plan.seeds, plan.repeats)
     if isinstance(keep, Notes):
         keep.remember(name, plan_bytes(rows, plan))
     return field, plan
+
+
+def compared(job: Job, field: Arena, plan: Budgeted, names: Sequence[str], run: Run) -> Measured:
+    """Train what was planned, and score every candidate beside the baseline and the constant predictor."""
+    training = training_for(job.options, len(field.splits[0][2].train), plan.effort)
+    found = search(field, plan.plan, training, run)
+    scored = {name: tuned(found, field, name)[0] for name in ["none", *names]}
+    return Measured(field, plan, found, {"constant": constant_scores(field), **scored}, run)
 
 
 def runner(field: Arena, crew: Hands | None, progress: Progress, keep: Keep | None, chunk: int | None = None) -> Run:

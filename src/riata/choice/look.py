@@ -72,10 +72,15 @@ def obstacle(pool: Table, options: Options) -> str:
     if pool.n < LEAST_ROWS:
         return f"{pool.n} rows; a comparison wants at least {LEAST_ROWS}"
     if pool.task == "classification":
-        least = int(np.bincount(pool.y.astype(int), minlength=len(pool.classes)).min()) // options.folds
+        least = rarest(pool) // options.folds
         if least < LEAST_CLASS:
             return f"{least} rows of the rarest class per fold; a comparison wants at least {LEAST_CLASS}"
     return ""
+
+
+def rarest(pool: Table) -> int:
+    """Return the number of rows of the rarest class; a class that no row has counts too."""
+    return int(np.bincount(pool.y.astype(int), minlength=len(pool.classes)).min())
 
 
 def candidates_for(pool: Table, options: Options, context: Context) -> tuple[list[str], Resources]:

@@ -28,9 +28,9 @@ FILES = ("cohort.bed", "cohort.bim", "cohort.fam", "cohort.csv", "cohort.json")
 
 def case_study(given: Given, options: Options, groups: dict[str, str] | None) -> None:
     """Simulate a cohort into the folder where there is none, and choose on its files."""
-    from ..api import check_cohort_options
+    from ..cohort.checks import check_options
 
-    check_cohort_options(options, groups)
+    check_options(options, groups)
     folder = out_folder(given["out"], "case-study")
     simulated(folder, cohort_of(given), given["quiet"])
     files = {"table": str(folder / "cohort.csv"), "genotypes": str(folder / "cohort.bed")}

@@ -23,10 +23,10 @@ def choose_cohort(
 
     ``named`` are files and columns that the command itself names.
     """
-    from ..api import check_cohort_options
+    from ..cohort.checks import check_options
     from .choose import facts_of, run_and_write
 
-    check_cohort_options(options, groups)
+    check_options(options, groups)
     out_folder(given["out"], "cohort")
     study = study_of({**given, **(named or {})}, options.processes)
     typed = {f.name: getattr(options, f.name) for f in fields(options)}

@@ -127,19 +127,19 @@ def _from_wide(path: Path, alleles: Alleles, id: str | None) -> Calls:  # noqa: 
     import polars as pl
     import torch
 
-    from ..cohort.genotypes import how_to_read
+    from ..cohort.genotypes import id_asked
     from ..genome import open_wide
 
-    asked, drop = how_to_read(path, id), list[str]()
+    asked, drop = id_asked(path, id), list[str]()
     if path.suffix.lower() in (".parquet", ".pq") and path.exists():
         try:
             schema = pl.read_parquet_schema(path)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise refuse(f"{path}: cannot be read ({error}); expected a Parquet file") from None
         _places(alleles, list(schema), path)
-        keep = {*alleles, asked.get("id"), *(c for c in schema if c.lower() in ("iid", "id") or schema[c] == pl.String)}
+        keep = {*alleles, asked, *(c for c in schema if c.lower() in ("iid", "id") or schema[c] == pl.String)}
         drop = [c for c in schema if c not in keep]
-    columns, ids = open_wide(path, **asked, drop=drop)
+    columns, ids = open_wide(path, id=asked, drop=drop)
     at = _places(alleles, columns.names, path)
     return Calls(columns.raw(torch.tensor(at)).double().numpy(), ids)
 

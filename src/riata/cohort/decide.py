@@ -13,22 +13,23 @@ from ..choice.clock import Clock
 from ..choice.decide import Progress, quiet
 from ..choice.decision import Decision
 from ..choice.final import bootstrapped
-from ..choice.look import LEAST_CLASS, LEAST_ROWS
 from ..choice.options import Options
 from ..choice.plan_memory import Notes
 from ..choice.prepare import SEAL_FROM, SEALED
 from ..data import fold_ids, seal
 from ..engines.threads import one_thread
-from ..errors import InputError
 from ..model import Model
 from ..penalties import by_name
+from ..population.cluster import connected
 from ..population.design import Split, nested_splits
 from ..population.run import Keep
 from ..wide import run
+from .checks import check_options, check_people
 from .compare import Comparison, compare_views, losses_along, nested, strength_of
 from .figures import figures_of
 from .fold import Fold, folds_of
 from .halves import PAIRS, Stability, half_splits, most_selected
+from .kept import kept_variants
 from .refit import Fitted, Recipe, fit, model_of
 from .representation import learned
 from .settings import PATIENCE, settings_of
@@ -64,10 +65,17 @@ def decide_study(
     Raises
     ------
     InputError
-        If there are too few people, or an option cannot be used here.
+        If there are too few people, or an option says nothing where there are genotypes.
     """
     options = options or Options()
-    checked(study, options)
+    check_options(options)
+    check_people(study.table, options)
+    with connected(options.workers):
+        return decided(study, options, progress, keep)
+
+
+def decided(study: Study, options: Options, progress: Progress, keep: Keep | None) -> Decision:
+    """Compare, learn the representation, refit and draw the evidence together."""
     clock, table = Clock(), study.table
     settings = settings_of(options)
     material = Material(table, study.variants, study.unpenalised, options.scaling, settings)
@@ -125,37 +133,12 @@ def concluded(job: Job, found: Sequence[Sequence[Trial]]) -> tuple[Found, Model]
     stable = stability(m, pool, verdict, options, job.office)
     job.clock.mark("half-samples")
     losses = losses_along(found, (drawn.view, drawn.penalty))
-    last, fitted = folds[-1], fits[len(folds) - 1]
+    last, fitted, shown = folds[-1], fits[len(folds) - 1], fits[-1]
     every = Found(
-        study, options, m.settings, comparison, verdict, recipe, final, stable, last, fitted, job.splits, fits[-1],
-        drawn, losses,
+        study, options, m.settings, comparison, verdict, recipe, final, stable, last, fitted, job.splits, shown,
+        drawn, losses, kept_variants(shown, last.clinical, study),
     )  # fmt: skip
     return every, model_of(last, fitted, recipe, study)
-
-
-def checked(study: Study, options: Options) -> None:
-    """Refuse what cannot be compared.
-
-    Raises
-    ------
-    InputError
-        If there are too few people or classes, or an option has no meaning with genotypes.
-    """
-    if options.scaling == "quantile":
-        raise InputError("--scaling quantile is not possible with genotypes; expected standard; leave it out")
-    if len(options.hidden) > 1 and options.hidden != Options.hidden:
-        raise InputError(f"--hidden {options.hidden} with genotypes; expected one layer or none; type --hidden 20")
-    if options.no_validation:
-        raise InputError("--no-validation with genotypes; expected a comparison; leave it out")
-    if study.table.n < LEAST_ROWS:
-        raise InputError(f"{study.table.n} people; a comparison wants at least {LEAST_ROWS}; add people")
-    if study.table.task == "classification":
-        least = int(np.bincount(study.table.y.astype(int)).min()) // options.folds
-        if least < LEAST_CLASS:
-            raise InputError(
-                f"{least} people of the rarest class per fold; a comparison wants at least {LEAST_CLASS};"
-                " type fewer --folds, at least 3"
-            )
 
 
 def splits_of(study: Study, pool: np.ndarray, options: Options) -> list[Split]:

@@ -12,9 +12,8 @@ from ..choice.figures import SCHEMA
 from ..choice.figures.charts import charts_of
 from ..choice.figures.predictions import of_class, regression
 from ..choice.figures.rounded import short
-from ..wide.clusters import clusters
 from .certify import stage_facts
-from .summary import Found, kept_variants
+from .summary import Found
 
 __all__ = ["figures_of"]
 
@@ -67,17 +66,16 @@ def predictions_of(found: Found) -> dict[str, Any]:
 
 def variants_of(found: Found) -> dict[str, list[Any]]:
     """Return the variants of the network shown with their places, norms and clusters."""
-    ids, norms = kept_variants(found)
-    study, places = found.study, found.study.places
+    kept, study, places = found.kept, found.study, found.study.places
     of: dict[int, int] = {}
-    for number, group in enumerate(clusters(study.variants, ids, norms, places)):
+    for number, group in enumerate(kept.clusters):
         of |= dict.fromkeys([group.lead, *group.members], number)
-    at = ids.tolist()
+    at = kept.ids.tolist()
     return {
         "name": [study.variants.names[i] for i in at],
         "chromosome": [None if places is None else places.chromosome[i] for i in at],
         "position": [i if places is None else int(places.position[i]) for i in at],
-        "norm": short(norms.numpy(), 5),
+        "norm": short(kept.norms.numpy(), 5),
         "cluster": [of[i] for i in at],
     }
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from torch import Tensor
 
 from riata.data.say import quoted, refuse
 from riata.errors import one_line
-from riata.genome import Columns, Dense, Samples, open_bed, open_wide, read_bim, read_fam
+from riata.genome import Columns, Samples, open_bed, open_wide, read_bim, read_fam
 from riata.genome import Variants as Places
+from riata.genome.matrix import columns_of
 from riata.genome.memory import require
 from riata.genome.plink import beside
 
-__all__ = ["WIDE", "Genotypes", "Places", "check_memory", "how_to_read", "open_genotypes"]
+__all__ = ["WIDE", "Genotypes", "Places", "check_memory", "id_asked", "open_genotypes"]
 
-MISSING_CALLS = (-1, -9, -127, -128)
-"""Whole numbers that mean a missing call, where nothing else is below 0."""
 WIDE = (".parquet", ".pq", ".npy", ".npz")
 """Endings of files with a column a variant."""
 
@@ -54,7 +52,7 @@ def open_genotypes(genotypes: Any, id: str | None = None, threads: int = 1) -> G
     if isinstance(genotypes, Tensor):
         genotypes = genotypes.numpy(force=True)
     if isinstance(genotypes, np.ndarray):
-        return Genotypes(_matrix(genotypes, None, "the genotypes", threads), "the genotypes")
+        return Genotypes(columns_of(genotypes, label="the genotypes", threads=threads), "the genotypes")
     columns: Columns = genotypes
     try:
         int(columns.n), int(columns.p), len(columns.names)
@@ -68,7 +66,7 @@ def _opened(path: Path, id: str | None, threads: int) -> Genotypes:  # noqa: A00
     """Return the genotypes of a file, decided by its ending."""
     ending, label = path.suffix.lower(), str(path)
     if ending in WIDE:
-        wide, ids = open_wide(path, **how_to_read(path, id), threads=threads)
+        wide, ids = open_wide(path, id=id_asked(path, id), threads=threads)
         return Genotypes(wide, label, ids)
     if path.exists() and ending not in (".bed", ".bim", ".fam") and not beside(path, ".bed").exists():
         then = "plink2 --make-bed writes a .bed from a .vcf, .bgen or .pgen"
@@ -78,33 +76,14 @@ def _opened(path: Path, id: str | None, threads: int) -> Genotypes:  # noqa: A00
     return Genotypes(open_bed(path, threads=threads), label, samples.ids, places, samples, allele)
 
 
-def how_to_read(path: Path, id: str | None) -> dict[str, Any]:  # noqa: A002
-    """Return the ID column and the number that means missing for :func:`riata.genome.open_wide`.
-
-    In a Parquet of whole numbers -1 is a missing call, as it is in an int8 matrix.
-    """
+def id_asked(path: Path, id: str | None) -> str | None:  # noqa: A002
+    """Return the ID column for :func:`riata.genome.open_wide`, where a Parquet has one of that name."""
     if path.suffix.lower() not in WIDE[:2]:
-        return {}
+        return None
     try:
-        schema = pl.read_parquet_schema(path)
+        return id if id in pl.read_parquet_schema(path) else None
     except (OSError, pl.exceptions.PolarsError):
-        return {}  # what is wrong with it is said where it is opened
-    whole = all(kind.is_integer() for kind in schema.values() if kind != pl.String)
-    return {"id": id if id in schema else None, "absent": -1 if whole else None}
-
-
-def _matrix(matrix: NDArray[Any], names: Sequence[str] | None, label: str, threads: int) -> Dense:
-    """Return a matrix as columns; in whole numbers -1, -9, -127 or -128, alone below 0, is a missing call."""
-    absent = None
-    if matrix.ndim == 2 and matrix.size and matrix.dtype.kind == "i" and (low := int(matrix.min())) < 0:
-        if low not in MISSING_CALLS or any(((block < 0) & (block != low)).any() for block in _blocks(matrix)):
-            raise refuse(f"{label}: whole numbers down to {low}; expected 0 or more, and -1 for a missing call")
-        absent = float(low)
-    return Dense.of(matrix, names, absent=absent, threads=threads)
-
-
-def _blocks(matrix: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    return (matrix[a : a + 64] for a in range(0, len(matrix), 64))
+        return None  # what is wrong with it is said where it is opened
 
 
 def check_memory(variants: int, label: str) -> None:

@@ -19,17 +19,18 @@ from ..model import Model
 from ..penalties import ElasticNet
 from ..population.design import Split
 from ..version import __version__
-from ..wide.clusters import Cluster, clusters, companions
+from ..wide.clusters import companions
 from .compare import Comparison
 from .fold import Fold
 from .halves import Stability
+from .kept import Kept
 from .refit import Fitted, Recipe
 from .settings import PENALTIES, VIEWS, Settings
 from .study import Study
 from .trial import Trials
 from .verdict import Verdict
 
-__all__ = ["Found", "kept_variants", "summarize"]
+__all__ = ["Found", "summarize"]
 
 POOR = 0.4
 """Agreement of the halves below which a list should not be read as a finding."""
@@ -41,7 +42,7 @@ class Found:
 
     ``shown`` is the fit whose path over all variants is drawn, ``drawn`` its recipe: the model's own, or that of the
     combined view where the model does without genotypes. ``losses`` is the mean validation loss of the steps of that
-    path that every fold reached.
+    path that every fold reached, ``kept`` what its fit keeps.
     """
 
     study: Study
@@ -58,16 +59,7 @@ class Found:
     shown: Fitted
     drawn: Recipe
     losses: Mapping[int, float]
-
-
-def kept_variants(found: Found) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the variants of the network shown and the norms of their first-layer rows, strongest first."""
-    final, d = found.shown.final, found.fold.clinical
-    own = final.columns >= d
-    norms = torch.linalg.vector_norm(final.weights.first[own], dim=1)
-    alive = norms > 0
-    order = torch.argsort(norms[alive], descending=True, stable=True)
-    return (final.columns[own][alive] - d)[order], norms[alive][order]
+    kept: Kept
 
 
 def summarize(found: Found, model: Model, trials: Trials, seconds: float) -> dict[str, Any]:
@@ -147,7 +139,7 @@ def selection(found: Found) -> dict[str, Any]:
     stable = found.stable
     names = found.study.variants.names
     shares = {} if stable is None else {names[i]: round(s, 4) for i, s in list(stable.shares().items())[:60]}
-    agreement = None if stable is None else stable.agreement(len(kept_variants(found)[0]))
+    agreement = None if stable is None else stable.agreement(len(found.kept))
     return {"shares": shares, "stability": 1.0 if agreement is None else round(agreement, 4),
             "networks": 0 if stable is None else len(stable.kept)}  # fmt: skip
 
@@ -181,7 +173,7 @@ def warnings(found: Found) -> list[str]:
     """Return what a reader should know."""
     said = [*found.study.table.warnings, *found.study.said, *found.verdict.warnings]
     stable = found.stable
-    agreement = None if stable is None else stable.agreement(len(kept_variants(found)[0]))
+    agreement = None if stable is None else stable.agreement(len(found.kept))
     if agreement is not None and agreement < POOR:
         said.append(
             f"the selected variants are unstable over half-samples ({agreement:.2f} of 1): do not read the list as a"
@@ -195,16 +187,14 @@ def warnings(found: Found) -> list[str]:
 
 def cohort_facts(found: Found) -> dict[str, Any]:
     """Return the part ``cohort``."""
-    ids, norms = kept_variants(found)
     study = found.study
-    groups = clusters(study.variants, ids, norms, study.places)
     return {
         **study.facts,
         "views": {view: view_facts(found, view) for view in VIEWS},
         "picks": {view: found.verdict.views.means.get(view) for view in found.comparison.views},
         "shown": found.drawn.view,
-        "clusters": cluster_facts(found, groups, ids),
-        "stability": None if found.stable is None else found.stable.facts(study.variants.names, len(ids)),
+        "clusters": cluster_facts(found),
+        "stability": None if found.stable is None else found.stable.facts(study.variants.names, len(found.kept)),
         "certificate": {
             "outside": max(s.outside for s in found.shown.stages),
             "inside": max(s.residual for s in found.shown.stages),
@@ -231,13 +221,13 @@ def view_facts(found: Found, view: str) -> dict[str, Any]:
     return facts
 
 
-def cluster_facts(found: Found, groups: Sequence[Cluster], ids: torch.Tensor) -> list[dict[str, Any]]:
+def cluster_facts(found: Found) -> list[dict[str, Any]]:
     """Return the clusters with their leads, and variants in linkage with a lead that were not kept."""
-    study, places = found.study, found.study.places
+    study, places, groups = found.study, found.study.places, found.kept.clusters
     names = study.variants.names
     shares = {} if found.stable is None else found.stable.shares()
     beside = {} if places is None else {
-        c.lead: c for c in companions(study.variants, ids, [g.lead for g in groups], places)
+        c.lead: c for c in companions(study.variants, found.kept.ids, [g.lead for g in groups], places)
     }  # fmt: skip
     facts = []
     for group in groups:

@@ -89,32 +89,39 @@ def make_table(
     data, where, said = to_frame(frame)
     goal, label, features = _split_target(data, target, y)
     _check_names(features, label, categorical=categorical, drop=drop, group=group_column)
-    if not 0 < data.height == len(goal):
-        raise refuse(f"the target has {len(goal)} values, {where.table()} has {data.height} rows; expected as many")
-    if data.height < _FEWEST_ROWS:
-        raise refuse(f"{where.table()}: {data.height} rows; expected at least {_FEWEST_ROWS}; add rows")
-    answer = infer_target(goal, where, task, label in categorical)
-    rows = int(answer.keep.sum())
-    if rows < _FEWEST_ROWS:
-        raise refuse(f"{where.table()}: {rows} rows with a target; expected at least {_FEWEST_ROWS}; add rows")
+    answer = _answer(goal, data.height, where, task, label in categorical)
     features, where = features.filter(pl.Series(answer.keep)), where.take(answer.keep)
     draft = _gather(features, where, set(categorical), set(drop), group_column)
-    subject = None
-    if group_column is not None:
-        subject, assumed = _subjects(features[group_column], where)
-        draft.warnings.extend([assumed] if assumed else [])
-    else:
-        draft.warnings.extend(draft.repeats)
+    subject = _subjects(features, where, group_column, draft)
     if not draft.columns:
         out = listed([f"{o.name}: {o.reason}" for o in draft.left_out], 3)
         raise refuse(f"{where.table()}: no column is left to learn from ({out}); type --categorical COL to keep one")
     return _finish(name, label, answer, draft, subject, where, said, data.height, features.columns)
 
 
-def _subjects(series: pl.Series, where: Where) -> tuple[npt.NDArray[np.int64], str | None]:
-    """Return the subject of every row; dates and times count as texts."""
+def _answer(goal: pl.Series, rows: int, where: Where, task: str, named: bool) -> Target:
+    """Return the target as it is understood; refuse another length than the table's, and too few rows."""
+    if not 0 < rows == len(goal):
+        raise refuse(f"the target has {len(goal)} values, {where.table()} has {rows} rows; expected as many")
+    if rows < _FEWEST_ROWS:
+        raise refuse(f"{where.table()}: {rows} rows; expected at least {_FEWEST_ROWS}; add rows")
+    answer = infer_target(goal, where, task, named)
+    known = int(answer.keep.sum())
+    if known < _FEWEST_ROWS:
+        raise refuse(f"{where.table()}: {known} rows with a target; expected at least {_FEWEST_ROWS}; add rows")
+    return answer
+
+
+def _subjects(features: pl.DataFrame, where: Where, group: str | None, draft: _Draft) -> npt.NDArray[np.int64] | None:
+    """Return the subject of every row, dates and times as texts; where none is named, warn of columns that repeat."""
+    if group is None:
+        draft.warnings.extend(draft.repeats)
+        return None
+    series = features[group]
     cells = texts(series.cast(pl.String) if series.dtype.is_temporal() else series)
-    return subject_codes(cells, series.name, where.column(series.name))
+    subject, assumed = subject_codes(cells, series.name, where.column(series.name))
+    draft.warnings.extend([assumed] if assumed else [])
+    return subject
 
 
 def _split_target(data: pl.DataFrame, target: Any, y: Any) -> tuple[pl.Series, str, pl.DataFrame]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from riata.errors import InputError, RiataError, one_line
 from riata.genome.columns import Columns
 from riata.genome.dense import Dense
+from riata.genome.matrix import Below, columns_of
 from riata.genome.memory import require
 from riata.genome.passes import blocks
 from riata.genome.whole import Whole
@@ -51,7 +52,8 @@ def open_wide(
     drop : sequence of str
         Columns to leave out.
     absent : int, optional
-        A value that means missing beside null and NaN; without it -1 in an int8 matrix of numpy, none in a Parquet.
+        A value that means missing beside null and NaN; without it the one that
+        :func:`riata.genome.matrix.missing_in` finds, in a Parquet where all columns are of whole numbers.
     threads : int
         Threads of every pass, at least 1.
 
@@ -70,14 +72,11 @@ def open_wide(
     if id is not None:
         raise InputError(f"{path}: id={one_line(id, 80)} of a matrix of numbers; expected no id, or a Parquet")
     matrix, names, ids = _saved(path)
-    labels = names or tuple(f"x{i}" for i in range(matrix.shape[1] if matrix.ndim == 2 else 0))
     if matrix.ndim == 2 and ids is not None and len(ids) != len(matrix):
         raise InputError(f"{path}: {len(ids)} ids for {len(matrix)} rows; expected one id a row")
     if drop:
         raise InputError(f"{path}: columns to drop from a matrix; expected none: leave them out when it is saved")
-    if matrix.dtype == np.int8:
-        return Whole.of(matrix.T, labels, absent=-1 if absent is None else absent, threads=threads), ids
-    return Dense.of(matrix, labels, absent=absent, threads=threads), ids
+    return columns_of(matrix, names, label=str(path), absent=absent, threads=threads), ids
 
 
 def _saved(path: Path) -> tuple[NDArray[Any], tuple[str, ...] | None, tuple[str, ...] | None]:
@@ -149,11 +148,18 @@ def _ids(column: pl.Series) -> tuple[str, ...]:
 
 
 def _read(path: Path, lazy: pl.LazyFrame, names: list[str], n: int, absent: int | None) -> NDArray[Any]:
-    """Return the cells, (p, n): int8 as long as all of them fit, float32 from the first block on that does not."""
+    """Return the cells, (p, n): int8 as long as all of them fit, float32 from the first block on that does not.
+
+    Without ``absent``, the only number below 0 of columns that are all of whole numbers means missing too.
+    """
     require(len(names) * n, str(path), LESS)
+    kinds = lazy.collect_schema()
+    below = Below() if absent is None and all(kinds[name].is_integer() for name in names) else None
     out: NDArray[Any] = np.empty((len(names), n), np.int8)
     for part in blocks(0, len(names), max(1, READ // (8 * n))):
         block = _numbers(lazy.select(names[part]).collect(), absent)
+        if below is not None:
+            below.see(block)
         if out.dtype == np.int8 and not _fits(block):
             require(4 * out.size, f"{path} in float32", LESS)
             out = out.astype(np.float32)
@@ -161,6 +167,9 @@ def _read(path: Path, lazy: pl.LazyFrame, names: list[str], n: int, absent: int 
         if out.dtype == np.int8:
             block = np.where(np.isnan(block), GONE, block) if block.dtype.kind == "f" else block
         out[part] = block
+    if below is not None and (missing := below.meaning(str(path))) is not None:
+        for part in blocks(0, len(names), max(1, READ // n)):
+            out[part][out[part] == missing] = GONE if out.dtype == np.int8 else np.nan
     return out
 
 
