@@ -11,6 +11,7 @@ import torch
 import riata
 from riata.engines import BatchedEngine, NetworkSpec, loss_for
 from riata.groups import by_variable
+from riata.path import network
 from riata.path.stage import Arm, Data, epoch_index, train_stage
 from riata.path.strengths import as_rows, lam_max
 from riata.penalties import GroupLasso
@@ -115,6 +116,19 @@ def test_the_same_seed_gives_the_same_bits_and_workers_do_not_matter() -> None:
         assert (one.weights(0.05) == other.weights(0.05)).all()
         assert other.scores is not None
         assert (one.scores.valid_loss_folds == other.scores.valid_loss_folds).all()
+
+
+@pytest.mark.parametrize("option", [{}, {"update": "apg"}, {"dtype": "float64", "dropout": 0.2}], ids=str)
+def test_lanes_of_any_size_give_the_same_bits(option: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = table()
+    found = set()
+    for size in (16, 1, 2, 5):
+        monkeypatch.setattr(network, "LANE", size)
+        path = riata.fit_path(X, y, **{**QUICK, "folds": 3, "seeds": 2, "lams": [0.3, 0.05], **option})
+        assert path.scores is not None
+        held = (path.scores.valid_loss_folds, path.fits.kkt, *path.fits.params.values())
+        found.add(b"".join(np.ascontiguousarray(v).tobytes() for v in held))
+    assert len(found) == 1
 
 
 def stage_data(X: np.ndarray, y: np.ndarray) -> Data:

@@ -11,6 +11,7 @@ from numbers import Integral, Real
 
 from ..errors import InputError
 from ..penalties import NAMES
+from ..population.cluster import named
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "task": ("auto", "classification", "regression"),
@@ -173,8 +174,7 @@ def check_ray(value: str) -> None:
     >>> check_ray("ray"), check_ray("ray://10.0.0.5:10001")
     (None, None)
     """
-    port = re.fullmatch(r"ray(?:://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5}))?", value)
-    if port is None or not 0 < int(port[1] or 1) < 2**16:
+    if not named(value):
         said = f"--workers {value!r} is no whole number, ray or ray://host:port"
         raise InputError(f"{said}; type --workers 2, --workers ray or --workers ray://10.0.0.5:10001")
 

@@ -103,7 +103,7 @@ SCALING = Option("scaling", "standard, or quantile for heavy tails [standard].",
 
 WORKERS = Option(
     "workers",
-    "Processes of one thread each; or a Ray cluster, for networks on a table [number of cores].",
+    "Processes of one thread each; or a Ray cluster [number of cores].",
     int,
     "N|ray|ray://HOST:PORT",
     1,

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import replace
-from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -26,13 +23,13 @@ from riata.cohort.dimensions import Floats, Ids, Representation, joined, represe
 from riata.cohort.maps import explained, refitted, strongest
 from riata.data import Table, fold_ids, layout
 from riata.engines.threads import one_thread
-from riata.errors import InputError, RiataError, one_line
+from riata.errors import InputError, ResourceError, RiataError, one_line
 from riata.genome import Columns
 from riata.path.strengths import grid, lam_max, starting_point
 from riata.penalties import by_name
 from riata.population.body import BuiltIn
 from riata.population.design import Training
-from riata.population.run import main_hidden
+from riata.population.hands import staff
 
 __all__ = ["PENALTIES", "VIEWS", "learned", "study_representation"]
 
@@ -47,10 +44,18 @@ Viewed = tuple[dict[str, Any], dict[str, list[float]]]
 def learned(
     table: Table, variants: Columns, sealed: Ids, options: Options, plan: Representation | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return what :func:`study_representation` adds to ``figures["cohort"]``, and a sentence where it adds nothing."""
+    """Return what :func:`study_representation` adds to ``figures["cohort"]``, and a sentence where it adds nothing.
+
+    Raises
+    ------
+    ResourceError
+        If a cluster was lost: what a figure shows does not depend on that.
+    """
     try:
         maps, views = study_representation(table, variants, sealed, options, plan)
     except (RiataError, BrokenExecutor) as error:
+        if isinstance(error, ResourceError) and isinstance(options.workers, str):
+            raise
         maps, views = {"maps": [], "explained": one_line(error)}, {}
     if maps["maps"]:
         return {"representation": maps, "representation_views": views}, []
@@ -128,31 +133,22 @@ def too_few(plan: Representation, trains: Sequence[Ids]) -> str:
 def measured(
     table: Table, codes: Sequence[Floats], full: Table, options: Options, plan: Representation
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the scores of every view under every penalty, and the maps; the views are spread over processes."""
+    """Return the scores of every view under every penalty, and the maps; the views are spread over workers."""
     wanted = ("combined", "genetic", "clinical") if table.columns else ("genetic",)  # the longest first
-    with ExitStack() as stack:
-        begin = _starter(stack, options, len(wanted))
-        jobs = [begin(viewed, table, codes, view, options, plan) for view in wanted]
-        first, chosen = jobs[0]()
-        maps = refitted(full, chosen, options, plan.effort)
-        found = dict(zip(wanted, [first, *(job()[0] for job in jobs[1:])], strict=True))
+    device = pick_device(options.device)
+    found: dict[str, dict[str, Any]] = {}
+    maps: list[dict[str, Any]] = []
+    workers = options.workers if isinstance(options.workers, str) else min(options.processes, len(wanted))
+    with staff(workers, device) as there:
+        shared = there.share(table), there.share(codes)
+        jobs = [(view, (*shared, view, replace(options, device=device), plan)) for view in wanted]
+        for view, (scores, chosen) in there.each(viewed, jobs):
+            found[view] = scores
+            if view == wanted[0]:
+                maps = refitted(full, chosen, options, plan.effort)
     none = {penalty: {"why_not": NO_CLINICAL} for penalty in PENALTIES}
     alike = {"clinical": none, "combined": found["genetic"]}  # without clinical columns
     return {view: found[view] if view in found else alike[view] for view in VIEWS}, maps
-
-
-def _starter(stack: ExitStack, options: Options, jobs: int) -> Callable[..., Callable[[], Viewed]]:
-    """Return what begins a job in another process, or in this one where there are no others, and hands its result."""
-    workers = min(options.processes, jobs)
-    if workers == 1 or pick_device(options.device) != "cpu":
-        return partial
-    pool = stack.enter_context(ProcessPoolExecutor(workers, get_context("spawn")))
-
-    def begin(task: Callable[..., Viewed], *given: Any) -> Callable[[], Viewed]:
-        with main_hidden():
-            return pool.submit(task, *given).result
-
-    return begin
 
 
 def viewed(table: Table, codes: Sequence[Floats], view: str, options: Options, plan: Representation) -> Viewed:

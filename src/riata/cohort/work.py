@@ -1,12 +1,10 @@
-"""Work: folds and halves spread over processes; what a fold gives does not depend on where it ran."""
+"""Work: folds and halves spread over processes or a Ray; what a fold gives does not depend on where it ran."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +13,7 @@ from ..choice.plan_memory import Notes
 from ..data import Table
 from ..genome import Columns
 from ..population.design import Split
-from ..population.run import main_hidden
+from ..population.hands import staff
 from .fold import folds_of
 from .halves import kept_in_halves
 from .measure import measure
@@ -35,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What every piece of work reads. Variants that lie in a mapped file travel as its name."""
+    """What every piece of work reads. Variants that lie in a mapped file travel as its path, which must be there."""
 
     table: Table
     variants: Columns
@@ -46,7 +44,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Office:
-    """How pieces are worked on: processes, who is told, and what remembers them."""
+    """How pieces are worked on: processes (where no Ray was named), who is told, and what remembers them."""
 
     workers: int
     progress: Progress
@@ -61,8 +59,9 @@ def trials(material: Material, splits: Sequence[Split], office: Office) -> list[
 
 def halves(material: Material, splits: Sequence[Split], penalty: str, most: int, office: Office) -> list[np.ndarray]:
     """Return the variants that every half selects."""
-    task, name = _Halves(penalty, most), f"halves by {penalty} up to {most}"
-    found = _each(task, material, splits, HALVES_TOGETHER, office, name, (pack_halves, unpack_halves))
+    name = f"halves by {penalty} up to {most}"
+    packing = (pack_halves, unpack_halves)
+    found = _each(_select, material, splits, HALVES_TOGETHER, office, name, packing, penalty, most)
     return [kept for piece in found for kept in piece]
 
 
@@ -73,29 +72,23 @@ def _measure(material: Material, splits: Sequence[Split]) -> list[list[Trial]]:
     return measure(folds, m.settings)
 
 
-@dataclass(frozen=True)
-class _Halves:
-    penalty: str
-    most: int
-
-    def __call__(self, material: Material, splits: Sequence[Split]) -> list[np.ndarray]:
-        torch.set_num_threads(1)
-        m = material
-        return kept_in_halves(
-            m.table, m.variants, splits, m.unpenalised, m.scaling, self.penalty, m.settings, self.most
-        )
+def _select(material: Material, splits: Sequence[Split], penalty: str, most: int) -> list[np.ndarray]:
+    torch.set_num_threads(1)
+    m = material
+    return kept_in_halves(m.table, m.variants, splits, m.unpenalised, m.scaling, penalty, m.settings, most)
 
 
 def _each(
-    task: Callable[[Material, Sequence[Split]], T],
+    task: Callable[..., T],
     material: Material,
     splits: Sequence[Split],
     size: int,
     office: Office,
     name: str,
     packing: tuple[Callable[[T], bytes], Callable[[bytes], T]],
+    *given: Any,
 ) -> list[T]:
-    """Return the result of every piece of splits in order; one that is remembered is not done again."""
+    """Return ``task(material, piece, *given)`` of all pieces of splits in order; a remembered one is not done again."""
     pieces = [splits[a : a + size] for a in range(0, len(splits), size)]
     pack, unpack = packing
     found: dict[int, T] = {}
@@ -111,14 +104,9 @@ def _each(
         office.progress(len(found), len(pieces))
 
     left = [i for i in range(len(pieces)) if i not in found]
-    processes = min(office.workers, len(left))
-    if processes <= 1:
-        for i in left:
-            done(i, task(material, pieces[i]))
-    else:
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            with main_hidden():  # processes start as work is handed to them
-                numbers = {pool.submit(task, material, pieces[i]): i for i in left}
-            for future in as_completed(numbers):
-                done(numbers[future], future.result())
+    if left:  # nobody is called where nothing is left to do
+        with staff(material.settings.ray or min(office.workers, len(left))) as there:
+            what = there.share(material)
+            for i, result in there.each(task, [(i, (what, pieces[i], *given)) for i in left]):
+                done(i, result)
     return [found[i] for i in range(len(pieces))]

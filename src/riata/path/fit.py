@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..data.say import refuse
-from ..engines import BatchedEngine, NetworkSpec
+from ..engines import BatchedEngine, Loss, NetworkSpec
 from ..engines.threads import one_thread
 from ..groups import Groups, by_variable
 from ..penalties import GroupLasso, Penalty
 from ..population.design import Training
+from ..population.hands import Staff, staff
 from ..population.solve import NOT_CONVERGED, certificate, objective
 from ..population.train import OK, Rows
 from ..updates import Term
 from .frame import Frame, prepare, read_lams
 from .inputs import Inputs, read_inputs
-from .linear import linear_lam_max, linear_path
+from .linear import LinearPath, linear_lam_max, linear_path
 from .network import Job, Plan, certify, fold_outputs, run_path
 from .options import PathOptions, default_batch, default_epochs
 from .result import Fits, PathResult
@@ -59,7 +61,7 @@ def fit_path(
     direction: str = "auto",
     lr: float = 0.01,
     seed: int = 0,
-    workers: int = 1,
+    workers: int | str = 1,
     device: str = "auto",
 ) -> PathResult:
     """Fit one penalty for a whole grid of strengths: on folds for scores, and on all rows for the weights.
@@ -118,8 +120,9 @@ def fit_path(
         Learning rate of ``prox_adam`` and ``prox_sgd``.
     seed : int
         Of the folds, initial weights, row orders and dropout.
-    workers : int
-        Processes; the result does not depend on it.
+    workers : int or str
+        Processes; ``ray`` or ``ray://host:port`` is a cluster, as in :func:`riata.choose`. The result does not depend
+        on it. The fit on all rows stays here; a linear path is one piece, which a cluster gets as a whole.
     device : {"auto", "cpu", "cuda", "mps"}
 
     Returns
@@ -130,6 +133,8 @@ def fit_path(
     ------
     InputError
         If the data or an option cannot be used; the message says what to do.
+    ResourceError
+        If a cluster cannot be reached or was lost.
 
     Notes
     -----
@@ -157,7 +162,9 @@ def fit_path(
     asked = read_lams(lams)
     frame = prepare(inputs, options)
     run = _linear if options.rule == "newton" else _network
-    return run(inputs, cost, asked, options, frame, began)
+    script = type(cost).__module__ == "__main__"
+    with staff(options.workers, options.place, script=script, then="run it again") as there:
+        return run(inputs, cost, asked, options, frame, began, there)
 
 
 def _grid(penalty: Penalty, largest: float, length: int) -> np.ndarray:
@@ -172,8 +179,9 @@ def _groups(inputs: Inputs, width: int) -> Groups:
 
 
 def _linear(
-    inputs: Inputs, penalty: Penalty, lams: np.ndarray | None, options: PathOptions, frame: Frame, began: float
-) -> PathResult:
+    inputs: Inputs, penalty: Penalty, lams: np.ndarray | None, options: PathOptions, frame: Frame, began: float,
+    there: Staff,
+) -> PathResult:  # fmt: skip
     """Fit linear models by Newton steps: every fold and all rows as members of one batch."""
     device, kind = options.place, torch.float64
     x = torch.as_tensor(frame.x).to(device, kind)
@@ -186,11 +194,10 @@ def _linear(
     weight = torch.ones(k + 1, n, dtype=kind, device=device)
     for f in range(k):
         weight[f, torch.as_tensor(frame.fold_of == f).to(device)] = 0.0
-    found = linear_path(
-        x if len(x) > 1 else x[0], y, weight, inputs.loss, penalty, groups, lams, tol=options.tol or LINEAR_TOL
-    )
+    asked = (x if len(x) > 1 else x[0], y, weight, inputs.loss, penalty, groups, lams, options.tol or LINEAR_TOL)
+    ((_, found),) = there.each(_solved, [(None, asked)])
     spec = NetworkSpec(x.shape[2], inputs.loss.outputs, ())
-    params = {"first": found.first[:, -1], "b_out": found.b_out[:, -1]}
+    params = {"first": found.first[:, -1].copy(), "b_out": found.b_out[:, -1].copy()}  # Ray's arrays are read-only
     stack = {name: torch.as_tensor(v).to(device) for name, v in params.items()}
     terms = {"first": Term(penalty, torch.as_tensor(lams).to(device, kind), groups)}
     rows, engine = Rows(x[-1], y), BatchedEngine(spec, inputs.loss)
@@ -207,9 +214,17 @@ def _linear(
     return _result(inputs, penalty, lams, options, frame, fits, spec, outputs, (0.0, 1.0), 1.0, began)
 
 
+def _solved(
+    x: Tensor, y: Tensor, weight: Tensor, loss: Loss, penalty: Penalty, groups: Groups, lams: np.ndarray, tol: float
+) -> LinearPath:
+    """Return the linear path; the one job of a linear model."""
+    return linear_path(x, y, weight, loss, penalty, groups, lams, tol=tol)
+
+
 def _network(
-    inputs: Inputs, penalty: Penalty, lams: np.ndarray | None, options: PathOptions, frame: Frame, began: float
-) -> PathResult:
+    inputs: Inputs, penalty: Penalty, lams: np.ndarray | None, options: PathOptions, frame: Frame, began: float,
+    there: Staff,
+) -> PathResult:  # fmt: skip
     """Fit networks (or a linear model by an iterative update): folds and seeds along the path, then all rows."""
     scaling = (0.0, 1.0)
     if inputs.task == "regression" and options.hidden:
@@ -235,7 +250,7 @@ def _network(
     if lams is None:
         lams = _grid(penalty, network_lam_max(job, options.seed), options.path_length)
     computed, k, seeds = lams[0], options.folds, options.seeds
-    plan = Plan(k, seeds, options.seed, options.workers)
+    plan = Plan(k, seeds, options.seed, there)
     lams, lane, alone = run_path(job, lams, plan, extend=automatic and penalty.sparse)
     confirmed = float(lams[0] / computed) if computed > 0 else 1.0
     whole = certify(job, lams, alone, options.seed)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 
 import numpy as np
 import torch
@@ -14,6 +12,7 @@ from ..engines import BatchedEngine, Loss, NetworkSpec, Params, initial
 from ..groups import Groups, by_variable
 from ..penalties import Penalty
 from ..population.design import Training
+from ..population.hands import Staff
 from ..population.solve import certificate, objective, solve
 from ..population.train import Rows
 from .stage import Arm, Data, StageFit, member_terms, train_stage
@@ -134,24 +133,29 @@ def run_lane(
     return lane
 
 
-def run_folds(
-    job: Job, lams: np.ndarray, folds: int, seeds: int, seed: int, workers: int, start_from: Params | None = None
-) -> Lane:
-    """Take every fold and seed along the path, in lanes, here or in worker processes.
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How many folds and seeds, the first seed, and who takes them along the path."""
 
-    Members are ordered by seed, then fold.
+    folds: int
+    seeds: int
+    seed: int
+    staff: Staff
+
+
+def run_folds(job: Job, lams: np.ndarray, plan: Plan, start_from: Params | None = None) -> Lane:
+    """Take every fold and seed along the path, in lanes of members that are trained together.
+
+    Members are ordered by seed, then fold. What becomes of one does not depend on its lane, nor on where that ran.
     """
-    arms = [Arm(f, seed + s, 0.0, job.dropout) for s in range(seeds) for f in range(folds)]
-    size = LANE if workers == 1 else max(1, min(LANE, -(-len(arms) // workers)))
-    at = list(range(0, len(arms), size))
-    lanes = [arms[a : a + size] for a in at]
+    staff = plan.staff
+    arms = [Arm(f, plan.seed + s, 0.0, job.dropout) for s in range(plan.seeds) for f in range(plan.folds)]
+    size = LANE if staff.size == 1 else max(1, min(LANE, -(-len(arms) // staff.size)))
+    at, what = range(0, len(arms), size), staff.share(job)
     starts = [None if start_from is None else {k: w[a : a + size] for k, w in start_from.items()} for a in at]
-    if workers == 1 or len(lanes) == 1:
-        done = [run_lane(job, lane, lams, None, s) for lane, s in zip(lanes, starts, strict=True)]
-    else:
-        with ProcessPoolExecutor(min(workers, len(lanes)), get_context("spawn")) as pool:
-            every = len(lanes)
-            done = list(pool.map(run_lane, [job] * every, lanes, [lams] * every, [None] * every, starts))
+    todo = [(a, (what, arms[a : a + size], lams, None, start)) for a, start in zip(at, starts, strict=True)]
+    lanes = dict(staff.each(run_lane, todo))
+    done = [lanes[a] for a in at]
     count = range(len(lams))
     return Lane(
         [{k: torch.cat([d.params[i][k] for d in done]) for k in done[0].params[i]} for i in count],
@@ -178,30 +182,19 @@ def stops_of(job: Job, lane: Lane) -> list[int] | None:
     return [max(1, round(float(np.median(e)))) for e in lane.best_epoch]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How many folds and seeds, the first seed, and the worker processes."""
-
-    folds: int
-    seeds: int
-    seed: int
-    workers: int
-
-
 def run_path(job: Job, lams: np.ndarray, plan: Plan, *, extend: bool) -> tuple[np.ndarray, Lane, Lane]:
     """Return the strengths, the folds' networks and the fits on all rows along them.
 
     With ``extend``, the path is continued at twice its largest strength until no input is left in the fit on all rows.
     """
-    folds, seeds, seed, workers = plan.folds, plan.seeds, plan.seed, plan.workers
-    alone = [Arm(-1, seed, 0.0, job.dropout)]
-    lane = run_folds(job, lams, folds, seeds, seed, workers) if folds else Lane([], [], [])
+    folds, alone = plan.folds, [Arm(-1, plan.seed, 0.0, job.dropout)]
+    lane = run_folds(job, lams, plan) if folds else Lane([], [], [])
     whole = run_lane(job, alone, lams, stops_of(job, lane))
     for _ in range(DOUBLINGS if extend else 0):
         if not bool((whole.params[0]["first"] != 0).any()):
             break
         top = np.array([2.0 * lams[0]])
-        more = run_folds(job, top, folds, seeds, seed, workers, lane.params[0]) if folds else lane
+        more = run_folds(job, top, plan, lane.params[0]) if folds else lane
         beyond = run_lane(job, alone, top, stops_of(job, more), whole.params[0])
         lane, whole, lams = (joined(more, lane) if folds else lane), joined(beyond, whole), np.r_[top, lams]
     return lams, lane, whole

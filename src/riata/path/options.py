@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..data.say import quoted, refuse
+from ..population.cluster import named
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "task": ("auto", "classification", "regression"),
@@ -72,7 +73,7 @@ class PathOptions:
     direction: str
     lr: float
     seed: int
-    workers: int
+    workers: int | str
     device: str
 
     def __post_init__(self) -> None:
@@ -82,9 +83,12 @@ class PathOptions:
             raise refuse(f"hidden is {self.hidden}; expected widths >= 1; pass e.g. (64, 64), or () for linear")
         if not (_whole(self.folds, 0) and self.folds != 1):
             raise refuse(f"folds is {self.folds!r}; expected 0 or a whole number >= 2; use folds=5")
-        for name, least in (("seeds", 1), ("path_length", 1), ("seed", 0), ("workers", 1)):
+        for name, least in (("seeds", 1), ("path_length", 1), ("seed", 0)):
             if not _whole(getattr(self, name), least):
                 raise refuse(f"{name} is {getattr(self, name)!r}; expected a whole number >= {least}; try {least}")
+        if not (named(self.workers) or _whole(self.workers, 1)):
+            said = quoted(self.workers) if isinstance(self.workers, str) else repr(self.workers)
+            raise refuse(f"workers is {said}; expected a whole number >= 1, ray or ray://host:port; try 1")
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
             if value is not None and not _whole(value, 1):

@@ -9,6 +9,7 @@ import re
 import secrets
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -50,6 +51,7 @@ class Cluster:
         """End a connection that was opened here; a Ray of this machine ends with it."""
         if self.mine:
             self.ray.shutdown()
+            remarks(self.ray, True)
 
 
 def resource(device: str) -> str:
@@ -61,7 +63,24 @@ def resource(device: str) -> str:
     return "GPU" if device == "cuda" else "CPU"
 
 
-def reach(workers: int | str | None, processes: int = 1) -> Cluster | None:
+def named(workers: object) -> bool:
+    """Tell whether a value names a Ray cluster: ``ray`` or ``ray://host:port``.
+
+    >>> [named(w) for w in ("ray", "ray://10.0.0.5:10001", "Ray", "ray://h:0", 4)]
+    [True, True, False, False, False]
+    """
+    if not isinstance(workers, str):
+        return False
+    port = re.fullmatch(r"ray(?:://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5}))?", workers)
+    return port is not None and 0 < int(port[1] or 1) < 2**16
+
+
+def cores_here() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def reach(workers: int | str | None, processes: int | None = None) -> Cluster | None:
     """Connect to the Ray that ``workers`` names; None where it names none.
 
     Parameters
@@ -69,8 +88,8 @@ def reach(workers: int | str | None, processes: int = 1) -> Cluster | None:
     workers : int, str or None
         ``ray`` is the cluster of RAY_ADDRESS, or else a Ray of this machine that listens on the loopback only and asks
         for a token that only this process knows. ``ray://host:port`` is a cluster reached through its client port.
-    processes : int
-        Cores of a Ray of this machine.
+    processes : int, optional
+        Cores of a Ray of this machine; all that this process may use if left out.
 
     Raises
     ------
@@ -89,13 +108,31 @@ def reach(workers: int | str | None, processes: int = 1) -> Cluster | None:
     if ray.is_initialized():
         return Cluster(ray, address, False)
     began = time.monotonic()
+    remarks(ray, False)
     with own_signals():
         if address == LOCAL:
-            start(ray, processes)
+            start(ray, processes or cores_here())
         else:
             knock(address, began)
             in_time(address, began, lambda: ray.init(address, log_to_driver=False, logging_level="ERROR"))
     return Cluster(ray, address, True)
+
+
+@contextlib.contextmanager
+def connected(workers: int | str | None) -> Iterator[None]:
+    """Hold one connection to the Ray that ``workers`` names, for several parts of a run; nothing where it names none.
+
+    Raises
+    ------
+    ResourceError
+        See :func:`reach`.
+    """
+    cluster = reach(workers)
+    try:
+        yield
+    finally:
+        if cluster is not None:
+            cluster.close()
 
 
 def start(ray: Any, processes: int) -> None:
@@ -111,6 +148,13 @@ def start(ray: Any, processes: int) -> None:
         ray.init(LOCAL, log_to_driver=False, logging_level="ERROR", **facts)
     except (OSError, RuntimeError, ValueError) as error:
         raise unreachable(LOCAL, str(error)) from None
+
+
+def remarks(ray: Any, wanted: bool) -> None:
+    """Let Ray print that it lost a worker, or not: it does so on stdout, where our answer goes, and has no option."""
+    os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
+    with contextlib.suppress(AttributeError):
+        ray._private.worker._worker_logs_enabled = wanted
 
 
 def load_ray(address: str) -> ModuleType:

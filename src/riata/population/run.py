@@ -171,7 +171,7 @@ def describe(
 _WORKER: dict[str, Blocks] = {}
 
 
-def _leave_with_parent() -> None:
+def leave_with_parent() -> None:
     """End this worker when the process that started it is gone, also where that one was killed."""
     parent = parent_process()
     if parent is not None:
@@ -180,7 +180,7 @@ def _leave_with_parent() -> None:
 
 
 def _prepare(blocks: Blocks) -> None:
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     _WORKER["blocks"] = blocks
 
