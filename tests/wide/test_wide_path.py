@@ -294,7 +294,7 @@ def test_paths_that_share_a_cache_side_by_side_select_as_alone():
     gram = cache.q.T @ cache.q
     assert float((gram - torch.eye(len(gram))).abs().max()) < 1e-5
     exact = columns.columns(torch.arange(columns.p)).double().T @ cache.q
-    off = (exact - torch.cat(cache.products, 1).double()).abs().amax(0)
+    off = (exact - cache.products.T.double()).abs().amax(0)
     assert bool((off <= cache.error + 1e-4).all()) and not cache.pending
     plain = Cache(columns, problem.grouping)
     one(follow(problem, L1(), plain, geometric(8, 0.3)))

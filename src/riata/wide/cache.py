@@ -8,7 +8,6 @@ any tail. A pass over the columns is needed only when that bound is too large.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import chain
 
 import torch
@@ -22,7 +21,7 @@ from riata.wide.grouping import Grouping, entering, per_lam
 
 __all__ = ["Cache"]
 
-BLOCK = 16384
+BLOCK = 32768
 """Columns that are scored at a time."""
 NEAR = 0.1
 """Largest part of the groups that is looked at one by one; above it all of them are."""
@@ -43,7 +42,7 @@ class Cache:
         self.columns, self.grouping = columns, grouping
         self.q = torch.zeros(columns.n, 0, dtype=torch.float64)
         self.pending: list[Tensor] = []
-        self.products: list[Tensor] = []
+        self._room = torch.zeros(0, columns.p)
         self.error = torch.zeros(0, dtype=torch.float64)
         self.anchors: dict[tuple[Penalty, int], tuple[Tensor, Tensor, float]] = {}
         self.passes = self.right = 0
@@ -64,9 +63,24 @@ class Cache:
         self.passes += 1
         self.right += more.shape[1]
         if more.shape[1]:
+            self._keep(product)
             self.q = torch.cat([self.q, asked], 1)
             self.error = torch.cat([self.error, self.columns.bound(more).double()])
-            self.products.append(product)
+
+    @property
+    def products(self) -> Tensor:
+        """The directions times the columns, C transposed: (k, p) float32."""
+        return self._room[: self.q.shape[1]]
+
+    def _keep(self, product: Tensor) -> None:
+        """Put the products of the columns with further directions (p, m) below the others."""
+        k, wanted = self.q.shape[1], self.q.shape[1] + product.shape[1]
+        if wanted > len(self._room):  # half as much again, in eights, so that few passes copy
+            room = self._room.new_empty(8 * math.ceil(max(wanted, 1.5 * k) / 8), product.shape[0])
+            room[:k] = self.products
+            self._room = room
+        for row, column in zip(self._room[k:wanted], product.T, strict=True):  # one at a time: four times as fast
+            row.copy_(column)
 
     def scores(self, slope: Tensor, penalty: Penalty, start: int = 0, least: float = 0.0) -> tuple[Tensor, float]:
         """Return every group's entering lam (columns from ``start``) and how far any of them can be off.
@@ -116,18 +130,13 @@ class Cache:
             inner = left[:, :keep] * size[:keep]
         return inner.float(), missed
 
-    def _parts(self, inner: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        return zip(self.products, inner.split([p.shape[1] for p in self.products]), strict=True)
-
     def _all(self, inner: Tensor, penalty: Penalty, start: int, *, by_norm: bool = False) -> Tensor:
         """Return the scores of all groups from column ``start`` on, or as if each row were its norm alone."""
-        head = min(max(len(self.grouping.head), start), self.columns.p)
+        head, products = min(max(len(self.grouping.head), start), self.columns.p), self.products
 
         def scored(part: slice) -> Tensor:
-            rows = torch.zeros(part.stop - part.start, inner.shape[1])
-            for product, some in self._parts(inner):
-                rows.addmm_(product[part], some)
-            rows = torch.linalg.vector_norm(rows, dim=1, keepdim=True) if by_norm else rows
+            rows = (inner.T @ products[:, part]).T  # several times as fast as the product the other way round
+            rows = rows.square().sum(1, keepdim=True).sqrt() if by_norm else rows
             return entering(penalty, rows, self.grouping.between(part.start, part.stop))
 
         parts = chain([slice(start, head)] if start < head else [], blocks(head, self.columns.p, BLOCK))
@@ -137,9 +146,7 @@ class Cache:
         """Return the scores of some groups, numbered from that of column ``start``."""
         groups = near + self.grouping.first(start)
         columns = self.grouping.columns_of(groups)
-        rows = torch.zeros(len(columns), inner.shape[1])
-        for product, part in self._parts(inner):
-            rows.addmm_(product[columns], part)
+        rows = (inner.T @ self.products.index_select(1, columns)).T
         return entering(penalty, rows, self.grouping.only(columns))
 
 

@@ -104,7 +104,7 @@ def entering(penalty: Penalty, rows: Tensor, grouping: Grouping) -> Tensor:
     if isinstance(penalty, GroupLasso):
         sums = rows.new_zeros(count).index_add_(0, head, first.square().sum(1))
         size = torch.bincount(head, minlength=count).to(rows.dtype)
-        return torch.cat([(sums / size).sqrt(), torch.linalg.vector_norm(rest, dim=1)])
+        return torch.cat([(sums / size).sqrt(), rest.square().sum(1).sqrt()])
     largest = rows.new_zeros(count).scatter_reduce(0, head, first.abs().amax(1), "amax")
     return torch.cat([largest, rest.abs().amax(1)]) / per_lam(penalty)
 

@@ -346,7 +346,8 @@ class _Follower:
             yield from self.cache.learn([found.into], [found.lam], self.penalty, finer)
         sure = outside.clone()
         sure[doubtful] = False
-        largest = max(found.zeros, float(self.scores[sure].max()) + missed if bool(sure.any()) else 0.0)
+        known = float(torch.where(sure, self.scores, -missed).max()) if len(sure) else -missed
+        largest = max(found.zeros, known + missed)
         violating = doubtful[:0]
         if len(doubtful):
             exact = self.exact(doubtful + self.offset, found.into)
