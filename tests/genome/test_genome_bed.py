@@ -130,7 +130,8 @@ def test_a_single_variant_few_people_and_nothing_asked(tmp_path: Path, n: int) -
     assert bed.columns(torch.tensor([], dtype=torch.int64)).shape == (n, 0)
 
 
-def test_both_products_give_the_same_bits(tmp_path: Path) -> None:
+def test_both_products_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RIATA_KERNEL", "off")
     bed = open_bed(write_set(tmp_path / "set", random_counts(40, 97)))
     right = right_of(97, 5)
     exact, floats = (replace(bed, store=replace(bed.store, product=f)) for f in (exact_product, float_product))

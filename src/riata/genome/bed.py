@@ -15,6 +15,8 @@ from torch import Tensor
 from riata.genome.columns import checked_threads
 from riata.genome.counts import Cells, Counts
 from riata.genome.digits import Product, product_for
+from riata.genome.exact import Powers, Sums
+from riata.genome.kernel import CELLS, HOLES, SQUARES, Kernel, chosen
 from riata.genome.memory import require
 from riata.genome.passes import blocks, through
 from riata.genome.plink import beside, map_bed, read_bim, read_fam
@@ -78,13 +80,22 @@ class Packed(Cells):
     base: ClassVar[int] = 2
     sign: ClassVar[int] = -1
 
-    @classmethod
-    def of(cls, file: Path, p: int, people: int) -> Packed:
-        """Return the calls of a file whose size must fit."""
-        return cls(file, p, people, map_bed(file, p, -(-people // 4)), product_for(people, 2))
+    @staticmethod
+    def of(file: Path, p: int, people: int) -> Packed:
+        """Return the calls of a file whose size must fit; a compiled kernel multiplies them where there is one."""
+        kernel = chosen(people)
+        calls, product = map_bed(file, p, -(-people // 4)), product_for(people, 2)
+        if kernel is None:
+            return Packed(file, p, people, calls, product)
+        return Compiled(file, p, people, calls, product, kernel)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Packed.of, (self.file.resolve(), self.p, self.people)
+
+    @property
+    def route(self) -> str:
+        """What multiplies: ``torch``, or ``kernel`` and its version."""
+        return "torch"
 
     @property
     def hole(self) -> int:
@@ -142,6 +153,37 @@ class Packed(Cells):
         counts = COUNTS[self.calls[ids.numpy()]].view(np.int8).reshape(len(ids), 4 * self.calls.shape[1])
         values = torch.from_numpy(counts[:, : self.people]).float()
         return values.masked_fill_(values < 0, torch.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled(Packed):
+    """The same calls, multiplied by compiled code as they lie: the same sums, so the same bits."""
+
+    kernel: Kernel
+
+    @property
+    def route(self) -> str:
+        """What multiplies."""
+        return f"kernel {self.kernel.version}"
+
+    def sides(self, digits: Tensor) -> Tensor:
+        """Return right-hand sides in the kernel's order."""
+        return self.kernel.arranged(digits)
+
+    def sums(self, part: slice, right: Tensor, holed: Tensor) -> Sums:
+        """Return the sums of a part, by one call."""
+        if not bool(holed.any()):
+            return self.kernel.sums(self.calls[part], right, (CELLS,))[0], None
+        found, gone = self.kernel.sums(self.calls[part], right, (CELLS, HOLES))
+        return found, gone
+
+    def powers(self, part: slice, right: Tensor, holed: Tensor | None) -> Powers:
+        """Return the three sums of a part, by one call."""
+        if holed is not None and not bool(holed.any()):
+            first, second = self.kernel.sums(self.calls[part], right, (CELLS, SQUARES))
+            return first, second, None
+        first, second, gone = self.kernel.sums(self.calls[part], right, (CELLS, SQUARES, HOLES))
+        return first, second, gone
 
 
 @dataclass(frozen=True, eq=False)

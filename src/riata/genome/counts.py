@@ -69,6 +69,21 @@ class Cells(ABC):
     def arranged(self, digits: Tensor) -> Tensor:
         """Return right-hand sides (people, k) in the order of the places, k rounded up to 16: (places, k)."""
 
+    def sides(self, digits: Tensor) -> Tensor:
+        """Return right-hand sides (people, k) int8 as :meth:`sums` and :meth:`powers` take them."""
+        return self.arranged(digits)
+
+    def sums(self, part: slice, right: Tensor, holed: Tensor) -> exact.Sums:
+        """Return the sums of digits over the cells of a part and over its missing ones, each (m, >= k) or None for 0.
+
+        ``holed`` (m,) is true for the columns that may have missing cells.
+        """
+        return exact.sums(self, part, right, holed)
+
+    def powers(self, part: slice, right: Tensor, holed: Tensor | None) -> exact.Powers:
+        """Return the sums of digits over cells, squares of cells and missing cells; by default any may be missing."""
+        return exact.powers(self, part, right, holed)
+
     @abstractmethod
     def ordered(self, rows: Tensor) -> Tensor:
         """Return sums (k, places) in the order of the people: (people, k)."""

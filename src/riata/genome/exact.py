@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Blocks = Iterator[tuple[slice, Block]]
 
-__all__ = ["dots", "grams", "moments"]
+__all__ = ["Powers", "Sums", "dots", "grams", "moments", "powers", "sums"]
 
 FINE = 3
 """Digits of a gram: its two fixed points are then off by 2.4e-7 of the largest entry each."""
@@ -27,6 +27,35 @@ SUMS = 1 << 20
 """Sums of digits that are kept before they are standardised."""
 
 Moments = tuple[Tensor, Tensor, Tensor]
+Sums = tuple[Tensor, Tensor | None]
+Powers = tuple[Tensor, Tensor, Tensor | None]
+
+
+def sums(cells: Cells, part: slice, right: Tensor, holed: Tensor) -> Sums:
+    """Return the sums of digits over the cells of a part and over the missing ones, (m, >= k), from unpacked blocks."""
+    found, gone = [], None
+    for place, block in cells.blocks(part):
+        found.append(cells.product(block.cells, right))
+        holes = holed[place.start - part.start : place.stop - part.start].nonzero().squeeze(1)
+        if len(holes):
+            gone = found[0].new_zeros(len(holed), right.shape[1]) if gone is None else gone
+            gone[place.start - part.start + holes] = cells.product(block.gone(holes), right)
+    return torch.cat(found), gone
+
+
+def powers(cells: Cells, part: slice, right: Tensor, holed: Tensor | None) -> Powers:
+    """Return the sums of digits over cells, their squares and missing cells, (m, >= k) int64, from unpacked blocks."""
+    m = part.stop - part.start
+    first, second, gone = (torch.zeros(m, right.shape[1], dtype=torch.int64) for _ in range(3))
+    for place, block in cells.blocks(part):
+        at = slice(place.start - part.start, place.stop - part.start)
+        first[at] = cells.product(block.cells, right)
+        for factor, square in cells.squares(block.cells):
+            second[at].add_(cells.product(square, right), alpha=factor)
+        holes = block.holes() if holed is None else holed[at].nonzero().squeeze(1)
+        if len(holes):
+            gone[at.start + holes] = cells.product(block.gone(holes), right).long()
+    return first, second, gone
 
 
 def moments(cells: Cells, weights: Sequence[Tensor], known: Tensor | None, threads: int) -> list[Moments]:
@@ -37,19 +66,14 @@ def moments(cells: Cells, weights: Sequence[Tensor], known: Tensor | None, threa
     k, p = len(weights), cells.p
     q = torch.stack(list(weights), 1)
     digits = 1 if int(q.max()) <= 127 else 2
-    right = cells.arranged(split(q, digits))
+    right = cells.sides(split(q, digits))
     first, second, missing = (torch.zeros(p, k, dtype=torch.int64) for _ in range(3))
 
-    def sums(left: Tensor) -> Tensor:
-        return combined(cells.product(left, right), k, digits)
-
     def measure(part: slice) -> None:
-        for place, block in cells.blocks(part):
-            first[place] = sums(block.cells)
-            second[place] = sum(factor * sums(square) for factor, square in cells.squares(block.cells))
-            holes = block.holes() if known is None else known[place].nonzero().squeeze(1)
-            if len(holes):
-                missing[place.start + holes] = sums(block.gone(holes))
+        found = cells.powers(part, right, None if known is None else known[part] > 0)
+        for out, each in zip((first, second, missing), found, strict=True):
+            if each is not None:
+                out[part] = combined(each, k, digits)
 
     through(measure, blocks(0, p, 8 * cells.step), threads)
     n = q.sum(0)
@@ -65,7 +89,9 @@ def moments(cells: Cells, weights: Sequence[Tensor], known: Tensor | None, threa
 class _Sides:
     """Right-hand sides of several parts, spread on the people of the store: means and scales beside each column."""
 
-    def __init__(self, cells: Cells, parts: Sequence[tuple[Counts, Tensor]], digits: int) -> None:
+    def __init__(
+        self, cells: Cells, parts: Sequence[tuple[Counts, Tensor]], digits: int, arrange: Callable[[Tensor], Tensor]
+    ) -> None:
         self.cells, self.digits = cells, digits
         self.rights = [checked_right(right, part.n) for part, right in parts]
         self.parts = [part for part, _ in parts]
@@ -73,15 +99,19 @@ class _Sides:
         q, self.step = wholes(torch.cat(wide, 1), digits)
         self.total = q.sum(0)
         self.k = q.shape[1]
-        self.right = cells.arranged(split(q, digits))
+        self.right = arrange(split(q, digits))
         self.threads = max(part.threads for part in self.parts)
         bounds = torch.tensor([0, *(right.shape[1] for right in self.rights)]).cumsum(0).tolist()
         self.places = [slice(a, b) for a, b in pairwise(bounds)]
         self.holed = torch.stack([part.missing for part in self.parts]).amax(0) > 0
 
+    def whole(self, sums: Tensor) -> Tensor:
+        """Return sums of right-hand sides from sums of their digits: (m, >= digits k) -> (m, k) int64."""
+        return combined(sums, self.k, self.digits)
+
     def sums(self, left: Tensor) -> Tensor:
         """Return ``left q``: int8 (m, places) -> (m, k) int64."""
-        return combined(self.cells.product(left, self.right), self.k, self.digits)
+        return self.whole(self.cells.product(left, self.right))
 
     def holes(self, place: slice) -> Tensor:
         """Return the ids in the block of the columns with a missing cell in any part."""
@@ -103,20 +133,15 @@ class _Sides:
 
 def dots(cells: Cells, parts: Sequence[tuple[Counts, Tensor]]) -> list[Tensor]:
     """Return each part's ``x_g' right`` for every column, (n, k) -> (p, k) in the dtype of right; one pass for all."""
-    sides = _Sides(cells, parts, 2)
+    sides = _Sides(cells, parts, 2, cells.sides)
     outs = [right.new_empty(cells.p, right.shape[1]) for right in sides.rights]
     if sides.k == 0:
         return outs
 
     def multiply(part: slice) -> None:
-        sums = torch.empty(part.stop - part.start, sides.k, dtype=torch.int64)
-        gone = torch.zeros_like(sums) if bool(sides.holed[part].any()) else None
-        for place, block in cells.blocks(part):
-            sums[place.start - part.start : place.stop - part.start] = sides.sums(block.cells)
-            holes = sides.holes(place)
-            if gone is not None and len(holes):
-                gone[place.start - part.start + holes] = sides.sums(block.gone(holes))
-        for out, product in zip(outs, sides.products(part, sums, gone), strict=True):
+        found, lost = cells.sums(part, sides.right, sides.holed[part])
+        gone = None if lost is None else sides.whole(lost)
+        for out, product in zip(outs, sides.products(part, sides.whole(found), gone), strict=True):
             out[part] = product
 
     through(multiply, blocks(0, cells.p, _several(cells, sides.k)), sides.threads)
@@ -129,7 +154,7 @@ def grams(cells: Cells, parts: Sequence[tuple[Counts, Tensor]], within: slice) -
     ``sum_g v_g (base - mean_g) + sign cell_g'v - gone_g'(base + sign hole - mean) v`` with ``v = x_g' right / scale``.
     Right-hand sides and, in each block, v are fixed points of three digits: relative error about 1e-6.
     """
-    sides = _Sides(cells, parts, FINE)
+    sides = _Sides(cells, parts, FINE, cells.arranged)
     out = torch.zeros(sides.k, cells.places, dtype=torch.float64)
     if sides.k:
         for part in in_order(
