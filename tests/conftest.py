@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,22 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def made() -> Callable[..., Any]:
+    """Return the function that makes up a run: (summary, figures)."""
+    from made_run import made
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def cohort(made: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that makes up a cohort's run: (summary, figures)."""
+    from made_cohort import with_cohort
+
+    return lambda task="classification", **how: with_cohort(*made(task=task), **how)
 
 
 @pytest.fixture

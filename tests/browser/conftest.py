@@ -5,28 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-def made_module():
-    path = Path(__file__).parent.parent / "plots" / "made.py"
-    spec = importlib.util.spec_from_file_location("made_up_run_of_pages", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def made():
-    """Return the function that makes up a run: (summary, figures)."""
-    return made_module().made
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +44,6 @@ def found(request: pytest.FixtureRequest) -> Decision:
     return riata.choose(*table(request.param), **SMALL)
 
 
-def made(task: str) -> dict[str, Any]:
-    place = Path(__file__).parent.parent / "plots" / "made.py"
-    spec = importlib.util.spec_from_file_location("made_up_run_for_figures", place)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    figures: dict[str, Any] = module.made(task=task)[1]
-    return figures
-
-
 def shape(value: Any) -> Any:
     """Return the keys and the kinds of values, lists by their first item."""
     if isinstance(value, dict):
@@ -63,9 +53,9 @@ def shape(value: Any) -> Any:
     return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
 
 
-def test_a_real_run_has_the_form_that_the_plots_are_tested_on(found: Decision) -> None:
+def test_a_real_run_has_the_form_that_the_plots_are_tested_on(found: Decision, made: Callable[..., Any]) -> None:
     task = found.summary["task"]
-    real, fake = shape(plain(dict(found.figures or {}))), shape(made(task))
+    real, fake = shape(plain(dict(found.figures or {}))), shape(made(task=task)[1])
     real["candidates"], fake["candidates"] = real["candidates"][0].keys(), fake["candidates"][0].keys()
     paths = {frozenset(p) for p in real.pop("paths").values()}, {frozenset(p) for p in fake.pop("paths").values()}
     assert real.keys() == fake.keys() | {"rows", "estimate_seconds"}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,15 +17,6 @@ from riata.plots.views import best_of, gained
 
 VIEWS, REPRESENTATION_VIEWS = BOTH
 ALL = (VIEWS, REPRESENTATION_VIEWS, VARIANTS, PATH, REPRESENTATION)
-
-
-@pytest.fixture(scope="session")
-def cohort(made):
-    """Return the function that makes up a cohort's run: (summary, figures)."""
-    spec = importlib.util.spec_from_file_location("made_up_cohort", Path(__file__).parent / "cohort_made.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return lambda task="classification", **how: module.with_cohort(*made(task=task), **how)
 
 
 @pytest.mark.parametrize("plot", ALL, ids=lambda plot: plot.name)

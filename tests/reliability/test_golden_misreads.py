@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from golden_misreads import CASES
 
 from riata.data import Table, make_table, read_source
 from riata.errors import InputError
-
-
-def _golden() -> ModuleType:
-    path = Path(__file__).with_name("golden_misreads.py")
-    spec = importlib.util.spec_from_file_location("golden_misreads", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CASES: tuple[Any, ...] = _golden().CASES
 
 
 def said(table: Table) -> list[str]:

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from riata.errors import InputError
 from riata.report.compare import compare_text, kept, notes, options, render_compare, scores, similarities
-
-
-@pytest.fixture(scope="module")
-def made():
-    path = Path(__file__).parent.parent / "plots" / "made.py"
-    spec = importlib.util.spec_from_file_location("made_up_run_for_compare", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.made
 
 
 @pytest.fixture

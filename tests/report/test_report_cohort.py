@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -21,16 +19,6 @@ from riata.report.text import counts, given, held, split_kept
 
 HELD = "4 of 12 clinical variables and 14 of 500,000 variants"
 FIGURES = ("views", "variants", "cohort_path", "representation", "representation_views")
-
-
-@pytest.fixture(scope="session")
-def cohort(made):
-    """Return the function that makes up a cohort's run: (summary, figures)."""
-    path = Path(__file__).parent.parent / "plots" / "cohort_made.py"
-    spec = importlib.util.spec_from_file_location("made_up_cohort_of_reports", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return lambda task="classification", **how: module.with_cohort(*made(task=task), **how)
 
 
 @pytest.fixture(scope="session")
