@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import torch
 
 from riata.choice.decision import read_decision
 from riata.choice.options import Options
+from riata.cli.status import status_of
 from riata.cohort import decide, kept
 from riata.cohort.decide import decide_study
 from riata.cohort.fold import folds_of
@@ -23,6 +26,7 @@ from riata.cohort.settings import settings_of
 from riata.cohort.study import Study, open_study
 from riata.genome import Cohort, Truth, simulate
 from riata.population.design import Split
+from riata.population.journal import Journal
 from riata.wide import run
 from riata.wide.clusters import clusters
 
@@ -242,3 +246,41 @@ def test_what_is_left_out_is_said(small: Made) -> None:
     assert said in found.summary["warnings"]
     assert (found.figures or {})["cohort"]["representation"] is None
     assert 'id="representation"' not in found.html()
+
+
+class Stopped(Exception):
+    """The run was ended from outside."""
+
+
+@pytest.mark.usefixtures("few_halves")
+@pytest.mark.parametrize(("stop", "parts"), [("refitting", 1), ("half-samples", 2)])
+def test_a_run_that_was_stopped_goes_on_and_ends_with_the_same_bytes(
+    small: Made, tmp_path: Path, stop: str, parts: int
+) -> None:
+    def run(folder: str, at: str = "", resume: bool = False) -> list[str]:
+        seen: list[str] = []
+
+        def told(what: str, done: int, total: int, *_: object) -> None:
+            seen.append(f"{what} {done}")
+            if what == at:
+                raise Stopped
+
+        path = tmp_path / folder
+        with Journal.open(path / "journal.sqlite", {}, resume=resume) as journal, suppress(Stopped):
+            decide_study(opened(small[0]), QUICK, progress=told, keep=journal).save(path)
+        return seen
+
+    run("whole")
+    run("cut", stop)
+    now = status_of(tmp_path / "cut")
+    assert (now["state"], now["decision"], len(now["parts"])) == ("stopped", False, parts)
+    run("cut", resume=True)
+    now = status_of(tmp_path / "cut")
+    assert (now["state"], now["decided"], set(now["parts"])) == (
+        "finished", True, {"pieces of paths", "pieces of half-samples"}
+    )  # fmt: skip
+    for name in ("decision.json", "figures.json", "results.parquet", "model.safetensors"):
+        one, other = ((tmp_path / folder / name).read_bytes() for folder in ("whole", "cut"))
+        if name == "decision.json":
+            one, other = (re.sub(rb'"seconds": *[0-9.]+', b"", content) for content in (one, other))
+        assert one == other, name

@@ -26,6 +26,7 @@ from riata.choice.stream_decide import decide_large
 from riata.choice.stream_fit import count, joined, start_run, train
 from riata.choice.stream_scores import Binned, Summed
 from riata.cli import main
+from riata.cli.status import status_of
 from riata.data import values_from_frame
 from riata.data.drawn import draw
 from riata.data.roles import SEALED, TRAIN, VALID, Roles, is_sealed, may_be_drawn
@@ -282,9 +283,14 @@ def test_a_run_that_was_stopped_in_a_pass_goes_on_and_ends_with_the_same_bytes(
     undisturbed, steps, _ = whole
     kept(file, tmp_path, stop)
     assert not (tmp_path / "decision.json").exists()
+    finished = {"passes over the file": int(2 * stop)} if stop > 0.5 else {}
+    now = status_of(tmp_path)
+    assert (now["state"], now["decided"], now["parts"]) == ("stopped", False, finished)
     again, _ = kept(file, tmp_path, resume=True)
     assert again == steps[int(2 * stop) * len(steps) // 2 :], "finished passes are not made again"
     assert kept(file, tmp_path, resume=True)[0] == [], "a finished run is not trained again"
+    now = status_of(tmp_path)
+    assert (now["state"], now["decided"], now["parts"]) == ("finished", True, {"passes over the file": 2})
     for name in ("model.safetensors", "figures.json", "results.parquet", "decision.json"):
         one, other = ((folder / name).read_bytes() for folder in (undisturbed, tmp_path))
         if name == "decision.json":

@@ -59,6 +59,7 @@ def decide(
     keep: Keep | None = None,
     own: Own | None = None,
     sealed: Table | None = None,
+    times: str = TIMES,
 ) -> Decision:
     """Decide which regularizer a network needs on a table, how strong, and what it then keeps.
 
@@ -76,6 +77,8 @@ def decide(
         A user's module that is trained instead of the built-in network.
     sealed : Table, optional
         Rows for the final score, instead of a share of the table.
+    times : str
+        The note of ``keep`` that says that it is decided, and how long it took.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def decide(
         clock.mark("training networks")
         progress("refitting", 0, 1)
         decision = conclude(job, measured, context, seen.warnings)
-    return timed_once(decision, keep)
+    return timed_once(decision, keep, times)
 
 
 def spent_before(keep: Keep | None) -> float:

@@ -26,8 +26,8 @@ from .summary import option_facts
 DECIDING = 0.5
 """Share of the budget for the decision; the rest is for the passes over the file."""
 MOST_PASSES = 5
-STREAM_TIMES = "times of the streamed decision"
-"""The note of the times of the run that first had a model of all rows."""
+SUB_SAMPLE = "times of the decision on the sub-sample"
+"""The note that stands for :data:`~riata.choice.plan_memory.TIMES` until there is a model of all rows."""
 STREAMED = -2
 """The fold of a network that was trained on the file."""
 INTERVALS = {
@@ -86,7 +86,8 @@ def decide_large(
         ``summary["stream"]`` says on which rows each number rests.
     """
     clock, budget = Clock(), options.budget or DEFAULT_BUDGET
-    first = decide(large.table, replace(options, budget=DECIDING * budget), groups=groups, progress=progress, keep=keep)
+    own = replace(options, budget=DECIDING * budget)
+    first = decide(large.table, own, groups=groups, progress=progress, keep=keep, times=SUB_SAMPLE)
     assert isinstance(first.model, Model)
     selected = first.summary["verdict"].get("relaxed") is not None
     run = start_run(large, first.model, selected, groups, options.seed, pick_device(options.device))
@@ -96,7 +97,7 @@ def decide_large(
     figures = {**(first.figures or {}), "size": size_of(trained.model)}
     stages = [{"stage": stage, "seconds": round(spent, 2)} for stage, spent in trained.stages]
     figures["stages"] = [*figures.get("stages", []), *stages]
-    return timed_once(Decision(summary, trained.model, population, figures), keep, STREAM_TIMES)
+    return timed_once(Decision(summary, trained.model, population, figures), keep)
 
 
 def on_all_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,8 +46,9 @@ def status_of(folder: Path) -> dict[str, Any]:
     if not any(there):
         raise InputError(f"{folder}: no run here; pass the folder that riata choose writes (--out)")
     facts: dict[str, Any] = {"folder": str(folder), "state": "finished", "decision": there[1]}
-    if not there[0]:  # with genotypes nothing is kept on the way
-        return {**facts, "pieces": 0, "networks": 0, "last_written": stamp(decision.stat().st_mtime), "stages": []}
+    if not there[0]:
+        last = stamp(decision.stat().st_mtime)
+        return {**facts, "pieces": 0, "networks": 0, "last_written": last, "stages": [], "parts": {}}
     return {**facts, **of_journal(journal)}
 
 
@@ -69,7 +71,22 @@ def of_journal(path: Path) -> dict[str, Any]:
         "seconds": float(held.notes.get(SPENT, b"0")),
         "last_written": stamp(held.written),
         "stages": stages,
+        "parts": parts_of(held.notes),
     }
+
+
+def parts_of(notes: Mapping[str, bytes]) -> dict[str, int]:
+    """Return how much there is of what a journal keeps as notes: runs with genotypes, and files beyond memory."""
+    from ..choice.stream_fit import STANDING
+    from ..cohort.work import HALVES, PATHS
+    from ..population.standing import passes_in
+
+    parts = {
+        "pieces of paths": sum(name.startswith(f"{PATHS} ") for name in notes),
+        "pieces of half-samples": sum(name.startswith(f"{HALVES} ") for name in notes),
+        "passes over the file": passes_in(notes[STANDING]) if STANDING in notes else 0,
+    }
+    return {what: done for what, done in parts.items() if done}
 
 
 def counted(by_penalty: dict[str, tuple[int, int]]) -> dict[str, Any]:
@@ -102,11 +119,13 @@ def lines_of(facts: dict[str, Any], now: float) -> list[str]:
     lines.append(f"Last written  {facts['last_written']}, {ago(now - written)} ago")
     if "seconds" in facts:
         lines.append(f"Spent         {facts['seconds']:.1f} s until then")
-        lines.append(f"Kept          {facts['networks']} networks in {facts['pieces']} pieces")
+        kept = [f"{facts['networks']} networks in {facts['pieces']} pieces"] if facts["pieces"] else []
+        kept += [f"{done} {what}" for what, done in facts["parts"].items()]
+        lines.append(f"Kept          {', '.join(kept) or 'nothing yet'}")
     for stage in facts["stages"]:
         lines.append(f"{stage['stage'].capitalize():<13} {stage['done']} of {stage['total']} networks")
         lines += [f"  {name:<20}{c['done']} of {c['total']}" for name, c in stage["candidates"].items()]
-    if facts["state"] != "finished" and not facts["stages"]:
+    if facts["state"] != "finished" and not facts["stages"] and not facts["parts"]:
         lines.append("Nothing is trained yet: it looks at the table, or runs the pilot")
     return lines
 

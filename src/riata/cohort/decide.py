@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..choice.clock import Clock
-from ..choice.decide import Progress, quiet
+from ..choice.decide import Progress, quiet, spent_before, timed_once
 from ..choice.decision import Decision
 from ..choice.final import bootstrapped
 from ..choice.options import Options
@@ -76,7 +76,7 @@ def decide_study(
 
 def decided(study: Study, options: Options, progress: Progress, keep: Keep | None) -> Decision:
     """Compare, learn the representation, refit and draw the evidence together."""
-    clock, table = Clock(), study.table
+    clock, table = Clock(before=spent_before(keep)), study.table
     settings = settings_of(options)
     material = Material(table, study.variants, study.unpenalised, options.scaling, settings)
     sealed = seal(table, SEALED, options.seed) if table.n >= SEAL_FROM else np.zeros(table.n, dtype=bool)
@@ -99,7 +99,7 @@ def decided(study: Study, options: Options, progress: Progress, keep: Keep | Non
     population = Trials((), clock.seconds(), tuple(t for of in found for t in of))
     summary = summarize(every, model, population, clock.seconds())
     summary["warnings"] += left_out
-    return Decision(summary, model, population, figures)
+    return timed_once(Decision(summary, model, population, figures), keep)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,9 +21,11 @@ from .pieces import pack_halves, pack_trials, unpack_halves, unpack_trials
 from .settings import Settings
 from .trial import Trial
 
-__all__ = ["Material", "Office", "halves", "trials"]
+__all__ = ["HALVES", "PATHS", "Material", "Office", "halves", "trials"]
 
 T = TypeVar("T")
+PATHS, HALVES = "trials", "halves"
+"""How the notes of finished pieces begin."""
 FOLDS_TOGETHER = 3
 """Folds that share a pass. Pieces do not depend on the number of workers, so that no result does."""
 HALVES_TOGETHER = 10
@@ -53,13 +55,13 @@ class Office:
 
 def trials(material: Material, splits: Sequence[Split], office: Office) -> list[list[Trial]]:
     """Return the trials of every split."""
-    found = _each(_measure, material, splits, FOLDS_TOGETHER, office, "trials", (pack_trials, unpack_trials))
+    found = _each(_measure, material, splits, FOLDS_TOGETHER, office, PATHS, (pack_trials, unpack_trials))
     return [of for piece in found for of in piece]
 
 
 def halves(material: Material, splits: Sequence[Split], penalty: str, most: int, office: Office) -> list[np.ndarray]:
     """Return the variants that every half selects."""
-    name = f"halves by {penalty} up to {most}"
+    name = f"{HALVES} by {penalty} up to {most}"
     packing = (pack_halves, unpack_halves)
     found = _each(_select, material, splits, HALVES_TOGETHER, office, name, packing, penalty, most)
     return [kept for piece in found for kept in piece]

@@ -94,6 +94,14 @@ class Standing:
         return {"params": self.params, "best": self.best, "state": self.state, "judged": judged}
 
 
+def passes_in(content: bytes) -> int:
+    """Return how many passes were made when this was packed; 0 where it cannot be read."""
+    try:
+        return max(0, len(load(content)[LOSSES]) - 1)
+    except (SafetensorError, KeyError):
+        return 0
+
+
 def _leaves(tree: dict[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, Any], str]]:
     """Yield the place of every value in nested dictionaries, what holds it, and its key there."""
     for key, value in tree.items():
