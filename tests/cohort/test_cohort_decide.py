@@ -253,7 +253,7 @@ class Stopped(Exception):
 
 
 @pytest.mark.usefixtures("few_halves")
-@pytest.mark.parametrize(("stop", "parts"), [("refitting", 1), ("half-samples", 2)])
+@pytest.mark.parametrize(("stop", "parts"), [("learning a representation", 1), ("refitting", 2), ("half-samples", 3)])
 def test_a_run_that_was_stopped_goes_on_and_ends_with_the_same_bytes(
     small: Made, tmp_path: Path, stop: str, parts: int
 ) -> None:
@@ -277,7 +277,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_with_the_same_bytes(
     run("cut", resume=True)
     now = status_of(tmp_path / "cut")
     assert (now["state"], now["decided"], set(now["parts"])) == (
-        "finished", True, {"pieces of paths", "pieces of half-samples"}
+        "finished", True, {"pieces of paths", "learned representation", "pieces of half-samples"}
     )  # fmt: skip
     for name in ("decision.json", "figures.json", "results.parquet", "model.safetensors"):
         one, other = ((tmp_path / folder / name).read_bytes() for folder in ("whole", "cut"))

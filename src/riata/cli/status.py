@@ -78,11 +78,12 @@ def of_journal(path: Path) -> dict[str, Any]:
 def parts_of(notes: Mapping[str, bytes]) -> dict[str, int]:
     """Return how much there is of what a journal keeps as notes: runs with genotypes, and files beyond memory."""
     from ..choice.stream_fit import STANDING
-    from ..cohort.work import HALVES, PATHS
+    from ..cohort.work import HALVES, PATHS, REPRESENTATION
     from ..population.standing import passes_in
 
     parts = {
         "pieces of paths": sum(name.startswith(f"{PATHS} ") for name in notes),
+        "learned representation": int(REPRESENTATION in notes),
         "pieces of half-samples": sum(name.startswith(f"{HALVES} ") for name in notes),
         "passes over the file": passes_in(notes[STANDING]) if STANDING in notes else 0,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,7 +38,7 @@ from .study import Study
 from .summary import Found, summarize
 from .trial import Trial, Trials
 from .verdict import Verdict, settle
-from .work import Material, Office, halves, trials
+from .work import REPRESENTATION, Material, Office, halves, trials
 
 __all__ = ["decide_study"]
 
@@ -87,7 +88,7 @@ def decided(study: Study, options: Options, progress: Progress, keep: Keep | Non
     found = trials(material, splits, office)
     clock.mark("comparing views and penalties")
     progress("learning a representation", 0, 1)
-    representation, left_out = learned(table, study.variants, np.flatnonzero(sealed), options)
+    representation, left_out = learned_once(study, np.flatnonzero(sealed), options, notes)
     clock.mark("the learned representation")
     progress("refitting", 0, 1)
     office = replace(office, progress=lambda done, of: progress("half-samples", done, of))
@@ -100,6 +101,19 @@ def decided(study: Study, options: Options, progress: Progress, keep: Keep | Non
     summary = summarize(every, model, population, clock.seconds())
     summary["warnings"] += left_out
     return timed_once(Decision(summary, model, population, figures), keep)
+
+
+def learned_once(
+    study: Study, sealed: np.ndarray, options: Options, notes: Notes | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return :func:`learned`, from the notes of the run that is resumed where they have it."""
+    known = None if notes is None else notes.recall(REPRESENTATION)
+    if known is not None:
+        return json.loads(known), []
+    found, left_out = learned(study.table, study.variants, sealed, options)
+    if notes is not None and not left_out:
+        notes.remember(REPRESENTATION, json.dumps(found).encode())
+    return found, left_out
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,11 +21,13 @@ from .pieces import pack_halves, pack_trials, unpack_halves, unpack_trials
 from .settings import Settings
 from .trial import Trial
 
-__all__ = ["HALVES", "PATHS", "Material", "Office", "halves", "trials"]
+__all__ = ["HALVES", "PATHS", "REPRESENTATION", "Material", "Office", "halves", "trials"]
 
 T = TypeVar("T")
 PATHS, HALVES = "trials", "halves"
 """How the notes of finished pieces begin."""
+REPRESENTATION = "the learned representation"
+"""The note of what was learned of the variants without the outcome."""
 FOLDS_TOGETHER = 3
 """Folds that share a pass. Pieces do not depend on the number of workers, so that no result does."""
 HALVES_TOGETHER = 10
