@@ -7,7 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,24 +21,10 @@ from riata.genome.digits import exact_product, float_product
 from riata.genome.kernel import CELLS, HOLES, SQUARES, Kernel, right_sums, versions
 from riata.genome.plink import write_bed, write_bim
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 ABLE = versions() if library.compiler() else []
 needs_compiler = pytest.mark.skipif(not ABLE, reason="no compiler: pip install riata[kernel]")
 each_version = pytest.mark.parametrize("version", ABLE or [pytest.param("none", marks=needs_compiler)])
-
-
-@pytest.fixture(scope="module")
-def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(cache_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let each test find the kernel anew, in a cache of its own, and let none leave what it found."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
-    monkeypatch.delenv("RIATA_KERNEL", raising=False)
-    kernel.found.cache_clear()
-    yield
-    kernel.found.cache_clear()
 
 
 def write_set(path: Path, p: int, n: int, gone: float = 0.05) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import tomllib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fnmatch import fnmatch
@@ -16,23 +15,9 @@ import pytest
 
 from riata.genome import kernel, library
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 SOURCE = Path(kernel.__file__).with_name("kernel.c")
 needs_compiler = pytest.mark.skipif(library.compiler() is None, reason="no compiler: pip install riata[kernel]")
-
-
-@pytest.fixture(scope="module")
-def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(cache_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let each test find the kernel anew, in a cache of its own, and let none leave what it found."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home))
-    monkeypatch.delenv("RIATA_KERNEL", raising=False)
-    kernel.found.cache_clear()
-    yield
-    kernel.found.cache_clear()
 
 
 @pytest.mark.parametrize(
