@@ -8,20 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from genotype_files import write_set
 
 from riata.errors import InputError
 from riata.genome import Bed, monomorphic, open_bed
 from riata.genome import bed as module
 from riata.genome.digits import TOP, exact_product, float_product, product_for, wholes
-from riata.genome.plink import pack, write_bed, write_bim
-
-
-def write_set(path: Path, counts: np.ndarray) -> Path:
-    p, n = counts.shape
-    write_bed(path.with_suffix(".bed"), [counts[: p // 2], counts[p // 2 :]])
-    write_bim(path.with_suffix(".bim"), ((str(1 + i % 3), f"rs{i}", i, "A", "C") for i in range(p)))
-    path.with_suffix(".fam").write_text("".join(f"F P{i} 0 0 0 -9\n" for i in range(n)))
-    return path
+from riata.genome.plink import pack
 
 
 def random_counts(p: int, n: int, seed: int = 0, gone: float = 0.05) -> np.ndarray:

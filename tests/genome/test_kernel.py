@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from genotype_files import write_set
 
 from riata.errors import InputError
 from riata.genome import Bed, dots, grams, kernel, library, open_bed, takes
 from riata.genome.digits import exact_product, float_product
 from riata.genome.kernel import CELLS, HOLES, SQUARES, Kernel, right_sums, versions
-from riata.genome.plink import write_bed, write_bim
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 ABLE = versions() if library.compiler() else []
@@ -27,17 +27,14 @@ needs_compiler = pytest.mark.skipif(not ABLE, reason="no compiler: pip install r
 each_version = pytest.mark.parametrize("version", ABLE or [pytest.param("none", marks=needs_compiler)])
 
 
-def write_set(path: Path, p: int, n: int, gone: float = 0.05) -> Path:
+def made_set(path: Path, p: int, n: int, gone: float = 0.05) -> Path:
     draw = np.random.default_rng(n)
     counts = draw.binomial(2, draw.uniform(0.05, 0.95, (p, 1)), (p, n)).astype(np.int8)
     counts[draw.random((p, n)) < gone] = -1
     counts[::2][counts[::2] < 0] = 0  # half of the variants have no missing call
     if gone and p > 2:
         counts[1], counts[2] = -1, 2  # all missing; a single value
-    write_bed(path.with_suffix(".bed"), [counts])
-    write_bim(path.with_suffix(".bim"), ((str(1 + i % 3), f"rs{i}", i, "A", "C") for i in range(p)))
-    path.with_suffix(".fam").write_text("".join(f"F P{i} 0 0 0 -9\n" for i in range(n)))
-    return path
+    return write_set(path, counts)
 
 
 def opened(path: Path, said: str, monkeypatch: pytest.MonkeyPatch, threads: int = 1) -> Bed:
@@ -67,7 +64,7 @@ def test_sums_are_those_of_python(version: str, n: int, k: int) -> None:
 def test_everything_has_the_bits_of_torch(
     version: str, n: int, gone: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_set(tmp_path / "set", 301, n, gone)  # three parts of blocks
+    path = made_set(tmp_path / "set", 301, n, gone)  # three parts of blocks
     plain, swift = opened(path, "off", monkeypatch), opened(path, version, monkeypatch, threads=3)
     assert (plain.store.route, swift.store.route) == ("torch", f"kernel {version}")
     monkeypatch.setattr("riata.genome.bed.BLOCK", 1)  # 16 variants a block
@@ -88,7 +85,7 @@ def test_everything_has_the_bits_of_torch(
 
 
 def test_without_the_kernel_both_products_of_torch_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bed = opened(write_set(tmp_path / "set", 40, 97), "off", monkeypatch)
+    bed = opened(made_set(tmp_path / "set", 40, 97), "off", monkeypatch)
     right = torch.randn(97, 5, generator=torch.Generator().manual_seed(0))
     a, b = (replace(bed, store=replace(bed.store, product=f)) for f in (exact_product, float_product))
     assert torch.equal(a.dot(right), b.dot(right))
@@ -122,7 +119,7 @@ def test_nothing_behind_the_last_byte_is_read() -> None:
 
 @needs_compiler
 def test_wrong_sums_are_found_and_torch_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_set(tmp_path / "set", 30, 97)
+    path = made_set(tmp_path / "set", 30, 97)
     right = torch.randn(97, 2, generator=torch.Generator().manual_seed(0))
     expected, true_sums = opened(path, "off", monkeypatch).dot(right), Kernel.sums
     assert right_sums(kernel.found("auto").sums)
@@ -154,7 +151,7 @@ def test_another_library_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("said", ["on", "AVX2", "avx512 ", "neon\nsecond line", "x" * 500])
 def test_an_unknown_version_is_refused_in_one_line(said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="expected auto, off, plain, avx2 or avx512: unset RIATA_KERNEL") as caught:
-        opened(write_set(tmp_path / "set", 5, 9), said, monkeypatch)
+        opened(made_set(tmp_path / "set", 5, 9), said, monkeypatch)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
 
@@ -194,7 +191,7 @@ def test_what_a_processor_can(flags: str, expected: list[str], tmp_path: Path) -
 
 @needs_compiler
 def test_each_process_chooses_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bed = opened(write_set(tmp_path / "set", 30, 97), "auto", monkeypatch)
+    bed = opened(made_set(tmp_path / "set", 30, 97), "auto", monkeypatch)
     content, right = pickle.dumps(bed), torch.ones(97, 1) / 3
     assert len(content) < 10_000
     again = pickle.loads(content)

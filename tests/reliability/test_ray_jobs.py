@@ -130,12 +130,12 @@ def said_without_the_file(folder):
     from riata.cohort.work import Material, Office, trials
 
     study = open_study(folder / "c.csv", "outcome", folder / "c.bed")
-    settings = settings_of(Options(workers="ray", **QUICK))
+    settings = settings_of(Options(**QUICK))
     material = Material(study.table, study.variants, (), "standard", settings)
     splits = decide.splits_of(study, np.arange(study.table.n), Options(**QUICK))
     (folder / "c.bed").rename(folder / "elsewhere.bed")
     try:
-        trials(material, splits, Office(1, lambda done, of: None))
+        trials(material, splits, Office(1, lambda done, of: None, ray="ray"))
     except ResourceError as error:
         return str(error)
     finally:

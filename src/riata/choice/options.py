@@ -137,6 +137,11 @@ class Options:
         return self.dropout if self.hidden else (0.0,)
 
     @property
+    def ray(self) -> str | None:
+        """The Ray that pieces of work go to, as it was typed; None where there is none."""
+        return self.workers if isinstance(self.workers, str) else None
+
+    @property
     def processes(self) -> int:
         """Number of worker processes on this machine."""
         asked = None if isinstance(self.workers, str) else self.workers

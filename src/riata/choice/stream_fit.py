@@ -185,8 +185,8 @@ def train(
         seed,
         run.body.masks,
         told,
-        notes.recall(STANDING) if notes else None,
-        partial(notes.remember, STANDING) if notes else None,
+        None if notes is None else notes.recall(STANDING),
+        None if notes is None else partial(notes.remember, STANDING),
     )
     return fit_stream(task, run.params)
 

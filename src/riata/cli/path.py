@@ -72,7 +72,7 @@ def fit(
         patience=options.patience,
         form=options.form,
         seed=options.seed,
-        workers=options.workers if isinstance(options.workers, str) else options.processes,
+        workers=options.ray or options.processes,
         device=options.device,
     )
 

@@ -84,7 +84,7 @@ def decided(study: Study, options: Options, progress: Progress, keep: Keep | Non
     splits = splits_of(study, np.flatnonzero(~sealed), options)
     clock.mark("looking at the table")
     notes = keep if isinstance(keep, Notes) else None
-    office = Office(options.processes, lambda done, of: progress("following paths", done, of), notes)
+    office = Office(options.processes, lambda done, of: progress("following paths", done, of), notes, options.ray)
     found = trials(material, splits, office)
     clock.mark("comparing views and penalties")
     progress("learning a representation", 0, 1)

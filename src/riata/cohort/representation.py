@@ -54,7 +54,7 @@ def learned(
     try:
         maps, views = study_representation(table, variants, sealed, options, plan)
     except (RiataError, BrokenExecutor) as error:
-        if isinstance(error, ResourceError) and isinstance(options.workers, str):
+        if isinstance(error, ResourceError) and options.ray:
             raise
         maps, views = {"maps": [], "explained": one_line(error)}, {}
     if maps["maps"]:
@@ -138,7 +138,7 @@ def measured(
     device = pick_device(options.device)
     found: dict[str, dict[str, Any]] = {}
     maps: list[dict[str, Any]] = []
-    workers = options.workers if isinstance(options.workers, str) else min(options.processes, len(wanted))
+    workers = options.ray or min(options.processes, len(wanted))
     with staff(workers, device) as there:
         shared = there.share(table), there.share(codes)
         jobs = [(view, (*shared, view, replace(options, device=device), plan)) for view in wanted]

@@ -41,15 +41,12 @@ class Settings:
         Strengths of the sparse paths as shares of lam_max.
     penalties : tuple of str
     seed : int
-    ray : str, optional
-        The Ray that pieces of work go to, as it was typed; no result depends on it.
     """
 
     hidden: int
     shares: tuple[float, ...]
     penalties: tuple[str, ...]
     seed: int
-    ray: str | None = None
 
     @property
     def sparse(self) -> tuple[Penalty, ...]:
@@ -63,5 +60,4 @@ def settings_of(options: Options) -> Settings:
     width = WIDTH if hidden == Options.hidden else (hidden[0] if hidden else 0)
     length = 36 if options.path_length == Options.path_length else options.path_length
     names = tuple(name for name in PENALTIES if name in options.candidates)
-    ray = options.workers if isinstance(options.workers, str) else None
-    return Settings(width, geometric(length, RATIO), names, options.seed, ray)
+    return Settings(width, geometric(length, RATIO), names, options.seed)

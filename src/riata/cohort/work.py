@@ -48,11 +48,12 @@ class Material:
 
 @dataclass(frozen=True)
 class Office:
-    """How pieces are worked on: processes (where no Ray was named), who is told, and what remembers them."""
+    """How pieces are worked on: processes or the Ray that was named, who is told, and what remembers them."""
 
     workers: int
     progress: Progress
     notes: Notes | None = None
+    ray: str | None = None
 
 
 def trials(material: Material, splits: Sequence[Split], office: Office) -> list[list[Trial]]:
@@ -109,7 +110,7 @@ def _each(
 
     left = [i for i in range(len(pieces)) if i not in found]
     if left:  # nobody is called where nothing is left to do
-        with staff(material.settings.ray or min(office.workers, len(left))) as there:
+        with staff(office.ray or min(office.workers, len(left))) as there:
             what = there.share(material)
             for i, result in there.each(task, [(i, (what, pieces[i], *given)) for i in left]):
                 done(i, result)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
 from multiprocessing import get_context
 from typing import Any, Protocol, Self, TypeVar
 
-import torch
-
 from .cluster import Cluster, cores_here, reach
 from .ray_crew import RayCrew
 from .ray_staff import RESUME, RayStaff
-from .run import Blocks, Crew, leave_with_parent, main_hidden
+from .run import Blocks, Crew, begin_worker, main_hidden
 
 __all__ = ["Processes", "Staff", "hands", "staff"]
 
@@ -74,16 +71,11 @@ class Processes:
             yield from ((key, task(*given)) for key, given in todo)
             return
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.size, get_context("spawn"), initializer=_begin)
+            self._pool = ProcessPoolExecutor(self.size, get_context("spawn"), initializer=begin_worker)
         with nullcontext() if self.script else main_hidden():  # processes start as work is handed to them
             keys: dict[Future[T], K] = {self._pool.submit(task, *given): key for key, given in todo}
         for future in as_completed(keys):
             yield keys[future], future.result()
-
-
-def _begin() -> None:
-    threading.Thread(target=leave_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
 
 
 def staff(workers: int | str | None, device: str = "cpu", *, script: bool = False, then: str = RESUME) -> Staff:

@@ -171,7 +171,7 @@ def describe(
 _WORKER: dict[str, Blocks] = {}
 
 
-def leave_with_parent() -> None:
+def _leave_with_parent() -> None:
     """End this worker when the process that started it is gone, also where that one was killed."""
     parent = parent_process()
     if parent is not None:
@@ -179,9 +179,14 @@ def leave_with_parent() -> None:
         os._exit(1)
 
 
-def _prepare(blocks: Blocks) -> None:
-    threading.Thread(target=leave_with_parent, daemon=True).start()
+def begin_worker() -> None:
+    """Make this process a worker: it ends with its parent, and has one torch thread."""
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     torch.set_num_threads(1)
+
+
+def _prepare(blocks: Blocks) -> None:
+    begin_worker()
     _WORKER["blocks"] = blocks
 
 
